@@ -1,0 +1,109 @@
+"""The one class to implement: an agent turns a context into an answer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from brim.core.errors import AgentError, BadResponseError
+from brim.core.events import Done, StreamEvent, TextDelta, UsageReported
+from brim.core.types import AgentContext, AgentResponse, Message, ModelInfo
+from brim.core.usage import Usage
+
+
+class AgentInterface(ABC):
+    """Anything that answers.
+
+    Implement `process`; implement `process_stream` too if the answer can be shown while it is made. An
+    agent keeps no state of a conversation: all that it needs comes with the context, and its configuration
+    with the constructor. Raise an `AgentError` to say what failed in words for a person; any other
+    exception is shown by its name.
+    """
+
+    model: str = ""
+    """The model's name as the provider knows it, empty for an agent without one."""
+
+    @abstractmethod
+    async def process(self, context: AgentContext) -> AgentResponse:
+        """Answer ``context.input`` and return the whole answer.
+
+        Token counts belong into the response's ``metadata`` (``tokens``, ``prompt_tokens``,
+        ``completion_tokens``); without them the gauges show estimates and mark them so.
+        """
+
+    async def process_stream(self, context: AgentContext) -> AsyncIterator[StreamEvent]:
+        """Answer ``context.input`` as events, the last of them `Done`.
+
+        The default waits for `process` and yields its output at once.
+
+        Raises:
+            AgentError: ``metadata["error"]`` says that the agent failed.
+            BadResponseError: `process` returned something else than an `AgentResponse`.
+        """
+        response = await self.process(context)
+        if not isinstance(response, AgentResponse):
+            raise BadResponseError(
+                f"The agent returned {type(response).__name__} where an AgentResponse belongs."
+            )
+        if error := response.metadata.get("error"):
+            raise AgentError(error if isinstance(error, str) else response.output or "The agent failed.")
+        yield TextDelta(response.output)
+        if (usage := usage_from_metadata(response)) is not None:
+            yield UsageReported(usage)
+        yield Done(model=response.metadata.get("model"), metadata=response.metadata)
+
+    async def window_tokens(self) -> int | None:
+        """Return the size of the model's window in tokens by the server's own word, or ``None``."""
+        return None
+
+    async def count_tokens(self, messages: Sequence[Message]) -> int | None:
+        """Return how many prompt tokens ``messages`` are by the model's own tokenizer, or ``None``."""
+        del messages
+        return None
+
+    async def aclose(self) -> None:
+        """Give back what the agent holds: connections, processes."""
+
+
+class AgentSource(Protocol):
+    """Where the agent for a model id comes from."""
+
+    async def agent_for(self, model: str) -> AgentInterface:
+        """Return the agent for a model id such as ``openai:gpt-4o``; the same one for the same id.
+
+        Raises:
+            AgentError: the model cannot be used; the sentence says why.
+        """
+        ...
+
+    async def models(self) -> list[ModelInfo]:
+        """Return the models that can be named, those that can be used now first."""
+        ...
+
+    async def default_model(self) -> str | None:
+        """Return the model id for a new session, or ``None`` when no model can be used."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close all agents that were made."""
+        ...
+
+
+def usage_from_metadata(response: AgentResponse) -> Usage | None:
+    """Read the counts that an agent put into ``metadata``; ``None`` when there are none.
+
+    A lone ``tokens`` total counts as prompt, since the part of the answer in it is not known.
+    """
+    metadata = response.metadata
+    prompt, completion, total = (
+        value if isinstance(value := metadata.get(name), int) and value >= 0 else None
+        for name in ("prompt_tokens", "completion_tokens", "tokens")
+    )
+    if prompt is None and completion is None and total is None:
+        return None
+    if prompt is None:
+        prompt = max(0, (total or 0) - (completion or 0))
+    if completion is None:
+        completion = max(0, (total or 0) - prompt)
+    return Usage(input_tokens=prompt, output_tokens=completion)

@@ -1,0 +1,172 @@
+"""Everything that can go wrong, as one tree.
+
+::
+
+    BrimError
+    ├── SettingsError            a setting is wrong: which, where, what to do
+    ├── AgentLoadError           a person's own agent cannot be loaded
+    ├── SessionNotFoundError     no session, or more than one, has that name
+    ├── StoreError               the data file cannot be read or written
+    │   └── NewerStoreError      it was written by a newer brim
+    └── AgentError               a request failed
+        ├── AuthenticationError  the key is missing or refused
+        ├── RateLimitError       too many requests; may say how long to wait
+        ├── OverloadedError      the provider is out of capacity or broken (5xx)
+        ├── RequestTimeoutError  nothing came for too long
+        ├── ConnectionFailedError  no connection, or it was cut
+        ├── ContextOverflowError the prompt is longer than the window
+        ├── RefusedError         the provider declined the content
+        ├── BadRequestError      the provider did not understand the request
+        └── BadResponseError     the provider's or agent's answer is not what it should be
+
+Each knows a ``sentence`` for a person and a ``hint`` (what to do next, may be empty). No text of them ever
+holds a key.
+"""
+
+from __future__ import annotations
+
+from brim.core.types import Failure
+
+
+class BrimError(Exception):
+    """The root of all errors that brim raises on purpose."""
+
+    def __init__(self, sentence: str, *, hint: str = "") -> None:
+        super().__init__(f"{sentence} {hint}".strip())
+        self.sentence = sentence
+        self.hint = hint
+
+
+class SettingsError(BrimError):
+    """A setting is wrong. The sentence names the place and the value."""
+
+
+class AgentLoadError(BrimError):
+    """``--agent`` names something that cannot be loaded or is no agent."""
+
+
+class SessionNotFoundError(BrimError):
+    """No session has that id, or a start of an id fits several."""
+
+
+class StoreError(BrimError):
+    """The data file cannot be read or written."""
+
+
+class NewerStoreError(StoreError):
+    """The data file was written by a newer version and is left untouched."""
+
+
+class AgentError(BrimError):
+    """A request to an agent failed.
+
+    Args:
+        sentence: what happened, for a person.
+        hint: what to do next.
+        provider: who was asked, e.g. ``openai``; empty when unknown.
+        status: the HTTP status, ``None`` where there was none.
+        retry_after_s: seconds to wait before trying again, where the provider said so.
+    """
+
+    kind = "agent"
+    retryable = False
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        hint: str = "",
+        provider: str = "",
+        status: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(sentence, hint=hint)
+        self.provider = provider
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+    def failure(self) -> Failure:
+        """Return what the turn keeps of this error."""
+        return Failure(
+            kind=self.kind,
+            sentence=self.sentence,
+            hint=self.hint,
+            retryable=self.retryable,
+            retry_after_s=self.retry_after_s,
+        )
+
+
+class AuthenticationError(AgentError):
+    """The key is missing or refused."""
+
+    kind = "authentication"
+
+
+class RateLimitError(AgentError):
+    """Too many requests, or the quota is used up."""
+
+    kind = "rate_limit"
+    retryable = True
+
+
+class OverloadedError(AgentError):
+    """The provider is out of capacity or broken."""
+
+    kind = "overloaded"
+    retryable = True
+
+
+class RequestTimeoutError(AgentError):
+    """Nothing came from the provider for too long."""
+
+    kind = "timeout"
+    retryable = True
+
+
+class ConnectionFailedError(AgentError):
+    """No connection could be made, or it was cut."""
+
+    kind = "connection"
+    retryable = True
+
+
+class ContextOverflowError(AgentError):
+    """The prompt is longer than the model's window.
+
+    ``prompt_tokens`` and ``window_tokens`` are what the provider named, ``None`` where it did not.
+    """
+
+    kind = "context_overflow"
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        hint: str = "",
+        provider: str = "",
+        status: int | None = None,
+        prompt_tokens: int | None = None,
+        window_tokens: int | None = None,
+    ) -> None:
+        super().__init__(sentence, hint=hint, provider=provider, status=status)
+        self.prompt_tokens = prompt_tokens
+        self.window_tokens = window_tokens
+
+
+class RefusedError(AgentError):
+    """The provider declined to answer this content."""
+
+    kind = "refused"
+
+
+class BadRequestError(AgentError):
+    """The provider did not understand or accept the request."""
+
+    kind = "bad_request"
+
+
+class BadResponseError(AgentError):
+    """What came back is not an answer."""
+
+    kind = "bad_response"
+    retryable = True

@@ -1,0 +1,232 @@
+"""What happens, as values: `StreamEvent` from an agent to the core, `TurnEvent` from the core to watchers.
+
+Events are frozen and carry copies, never live objects. Text events may be merged for a slow watcher (their
+texts joined, none dropped); all others arrive one by one, in order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from brim.core.context import ContextUsage
+from brim.core.types import CleanupReceipt, Message, Session, ToolCall
+from brim.core.usage import Usage
+
+# --- from an agent to the core ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """Text of the answer, to be added at its end."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """Text of the model's reasoning, to be added at its end."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStarted:
+    """The agent has begun to use a tool. ``arguments`` is text as the tool was given it."""
+
+    call_id: str
+    name: str
+    arguments: str = ""
+
+    def __str__(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """The tool named by an earlier `ToolStarted` has answered."""
+
+    call_id: str
+    result: str
+    is_error: bool = False
+
+    def __str__(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    """The provider's count so far. A later report replaces an earlier one."""
+
+    usage: Usage
+
+    def __str__(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The agent is not answering yet, and ``reason`` says why ("loading smollm2")."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer is complete. ``finish_reason`` is the provider's word; ``metadata`` is the agent's own."""
+
+    finish_reason: str = "stop"
+    model: str | None = None
+    """The model that answered, as the provider names it; ``None`` when it did not say."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return ""
+
+
+StreamEvent = TextDelta | ReasoningDelta | ToolStarted | ToolFinished | UsageReported | Waiting | Done
+
+# --- from the core to watchers --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStarted:
+    """A turn has begun: the prompt is on disk, the answer is empty and streaming.
+
+    On a retry ``prompt`` is the message that was there before.
+    """
+
+    session_id: str
+    prompt: Message
+    answer: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextAdded:
+    """Text of the answer ``message_id``, to be added at its end."""
+
+    session_id: str
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasoningAdded:
+    """Reasoning of the answer ``message_id``, to be added at its end."""
+
+    session_id: str
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallChanged:
+    """A tool call began or ended; it replaces the call with the same id."""
+
+    session_id: str
+    message_id: str
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnProgressed:
+    """Figures of a running turn, about four times a second.
+
+    ``output_tokens`` is an estimate until the provider reports. ``speed`` is tokens per second over the
+    last second, and ``first_token_s`` is ``None`` until text has come. ``waiting`` is empty or says what
+    the agent waits for.
+    """
+
+    session_id: str
+    message_id: str
+    output_tokens: int
+    output_estimated: bool
+    speed: float
+    first_token_s: float | None
+    elapsed_s: float
+    waiting: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnFinished:
+    """The turn is over and on disk: its answer is complete or was stopped."""
+
+    session_id: str
+    answer: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnFailed:
+    """The turn ended in a failure, which stands on ``answer.failure``; the text that came is kept."""
+
+    session_id: str
+    answer: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowCleaned:
+    """Messages have left the window."""
+
+    session_id: str
+    before_message_id: str
+    receipt: CleanupReceipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextChanged:
+    """The window is filled differently than before."""
+
+    session_id: str
+    usage: ContextUsage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueChanged:
+    """The prompts that wait for the running turn to end, oldest first."""
+
+    session_id: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionChanged:
+    """A session is new, or its title, model, totals or place in the list changed."""
+
+    session: Session
+
+    @property
+    def session_id(self) -> str:
+        """The id of the session."""
+        return self.session.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionDeleted:
+    """A session is gone from the list; `SessionManager.restore` brings it back."""
+
+    session_id: str
+
+
+TurnEvent = (
+    TurnStarted
+    | TextAdded
+    | ReasoningAdded
+    | ToolCallChanged
+    | TurnProgressed
+    | TurnFinished
+    | TurnFailed
+    | WindowCleaned
+    | ContextChanged
+    | QueueChanged
+    | SessionChanged
+    | SessionDeleted
+)

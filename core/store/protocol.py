@@ -1,0 +1,145 @@
+"""What the core needs of a place that keeps sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from brim.core.types import CleanupReceipt, Message, OutlineRow, Session, ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What opening the store found of a process that ended in the middle of its work."""
+
+    interrupted_ids: tuple[str, ...] = ()
+    """Answers that were being written, now marked as interrupted, with the text that had come."""
+    backup: str | None = None
+    """The copy made before a migration, ``None`` where none was needed."""
+
+
+class SessionStore(Protocol):
+    """Keeps sessions and their messages.
+
+    A call that returns has reached the disk, except `journal`, which does so within 250 ms. Every method
+    may raise `StoreError`. Messages form a tree by ``parent_id``; the *path* of a session runs from its
+    first message to its head.
+    """
+
+    async def open(self) -> Recovered:
+        """Make the store ready: create or migrate it, and mark answers whose writer is gone."""
+        ...
+
+    async def aclose(self) -> None:
+        """Write what waits and close."""
+        ...
+
+    # sessions
+
+    async def add_session(self, session: Session) -> None:
+        """Keep a new session."""
+        ...
+
+    async def session(self, session_id: str) -> Session:
+        """Return a session by its whole id, also a deleted one. Raises `SessionNotFoundError`."""
+        ...
+
+    async def find_session(self, name: str) -> Session:
+        """Return the session that ``name`` means: an id, an unambiguous start of one, or ``last``.
+
+        Deleted sessions are not found. Raises `SessionNotFoundError`, whose sentence lists the candidates
+        (at most five) where ``name`` is ambiguous.
+        """
+        ...
+
+    async def list_sessions(
+        self, *, limit: int, after: Session | None = None, title: str = ""
+    ) -> list[Session]:
+        """Return at most ``limit`` sessions that are not deleted, newest change first.
+
+        ``after`` is the last session of the page before. ``title`` leaves only sessions whose title holds
+        that text, letter case aside. Costs the same however many sessions there are.
+        """
+        ...
+
+    async def count_sessions(self) -> int:
+        """Return how many sessions there are that are not deleted."""
+        ...
+
+    async def update_session(self, session_id: str, **fields: Any) -> Session:
+        """Set fields of a session (``title, model, system_prompt, head_id, draft, queued, deleted_at``).
+
+        ``updated_at`` moves only when ``title``, ``model`` or ``head_id`` does. Returns the session as it
+        is now.
+        """
+        ...
+
+    # messages
+
+    async def add_message(self, message: Message) -> Session:
+        """Keep a message and make it its session's head; returns the session with its new totals.
+
+        An answer with status ``streaming`` is marked as written by this process.
+        """
+        ...
+
+    def journal(
+        self, message_id: str, *, text: str = "", reasoning: str = "", tool_call: ToolCall | None = None
+    ) -> None:
+        """Add to a streaming answer without waiting; on disk within 250 ms. Cost grows with the addition."""
+        ...
+
+    async def finish_message(self, message: Message) -> Session:
+        """Write an answer as it is at its end; its journal is dropped and the session's totals move.
+
+        ``usage`` and ``cost_usd`` are added to the session once, with ``turns`` and ``priced_turns``.
+        """
+        ...
+
+    async def message(self, message_id: str) -> Message:
+        """Return one message. Raises `SessionNotFoundError`."""
+        ...
+
+    async def tail(self, session_id: str, *, limit: int, before_id: str | None = None) -> list[Message]:
+        """Return the last ``limit`` messages of the path, or of what comes before ``before_id`` in it.
+
+        In the order of the conversation.
+        """
+        ...
+
+    async def outline(self, session_id: str) -> list[OutlineRow]:
+        """Return the whole path without its texts, in the order of the conversation."""
+        ...
+
+    async def messages_by_id(self, message_ids: Sequence[str]) -> list[Message]:
+        """Return the messages with these ids, in the order of the ids; unknown ids are left out."""
+        ...
+
+    async def transcript(self, session_id: str) -> list[Message]:
+        """Return the whole path, for an export."""
+        ...
+
+    async def window(self, session_id: str) -> list[Message]:
+        """Return the messages of the path that are in the window, in the order of the conversation."""
+        ...
+
+    async def weigh(self, session_id: str, tokens: dict[str, tuple[int, bool]]) -> Session:
+        """Set messages' ``tokens`` and ``tokens_estimated``, by message id."""
+        ...
+
+    async def clean(self, session_id: str, before_id: str, receipt: CleanupReceipt) -> Session:
+        """Take ``receipt.left_ids`` out of the window and keep the receipt with message ``before_id``."""
+        ...
+
+    async def bring_back(self, session_id: str, message_ids: Iterable[str]) -> Session:
+        """Put messages back into the window."""
+        ...
+
+    async def pin(self, message_id: str, *, pinned: bool) -> Message:
+        """Pin or unpin a message."""
+        ...
+
+    async def prompts(self, *, limit: int) -> list[str]:
+        """Return the newest distinct user prompts over all sessions, newest first."""
+        ...

@@ -1,0 +1,231 @@
+"""The values that everything else speaks of: messages, sessions, contexts, responses, configuration.
+
+Models that cross a boundary (agent, file, wire) are pydantic models and check what they are given. What is
+made many times a second is a frozen dataclass.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from brim.core.usage import Usage
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+def new_id() -> str:
+    """Return a random id of 16 hexadecimal digits, so that a few digits usually name it."""
+    return secrets.token_hex(8)
+
+
+def now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class Status(StrEnum):
+    """How far a message has come."""
+
+    COMPLETE = "complete"
+    STREAMING = "streaming"
+    STOPPED = "stopped"
+    """The person stopped the answer; what had come is kept."""
+    INTERRUPTED = "interrupted"
+    """The process that was writing the answer is gone; what had come is kept."""
+    FAILED = "failed"
+
+
+class ToolCall(BaseModel):
+    """One use of a tool that an agent reports.
+
+    ``at`` is the place in the answer's text, in characters, at which the call happened. ``result`` is
+    ``None`` while the tool runs.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    name: str
+    arguments: str = ""
+    result: str | None = None
+    is_error: bool = False
+    at: int = 0
+
+
+class Failure(BaseModel):
+    """Why a turn failed, in words for a person. ``kind`` is a name from `brim.core.errors`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    sentence: str
+    hint: str = ""
+    retryable: bool = False
+    retry_after_s: float | None = None
+
+
+class Message(BaseModel):
+    """One message of a session.
+
+    ``tokens`` is what the message weighs in a prompt; ``None`` means not counted yet, and
+    ``tokens_estimated`` says whether the figure is an estimate. ``parent_id`` is ``None`` for the first
+    message of a session. ``in_window`` is false once cleanup has taken the message out of what the model
+    sees.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: Role
+    content: str = ""
+    tokens: int | None = Field(default=None, ge=0)
+    tokens_estimated: bool = True
+    id: str = Field(default_factory=new_id)
+    session_id: str = ""
+    parent_id: str | None = None
+    status: Status = Status.COMPLETE
+    created_at: datetime = Field(default_factory=now)
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    model: str | None = None
+    """The model id (``provider:model``) that wrote this answer."""
+    usage: Usage | None = None
+    cost_usd: Decimal | None = None
+    """The turn's price; ``None`` when no price is known."""
+    finish_reason: str | None = None
+    first_token_s: float | None = None
+    """Seconds from the request to the first text."""
+    duration_s: float | None = None
+    """Seconds from the request to the end of the answer."""
+    failure: Failure | None = None
+    pinned: bool = False
+    in_window: bool = True
+    receipt: CleanupReceipt | None = None
+    """The cleanup that happened right before this message, if one did."""
+
+
+class CleanupReceipt(BaseModel):
+    """The visible record of one cleanup. Token figures are estimates unless the provider counted them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    before_tokens: int
+    after_tokens: int
+    left_ids: tuple[str, ...]
+    """The messages that left the window, oldest first."""
+    kept: int
+    """How many messages stayed."""
+    pinned: int
+    reached_target: bool
+
+
+class Session(BaseModel):
+    """One conversation and its totals, as the session list shows it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(default_factory=new_id)
+    title: str = ""
+    """Empty until the first exchange or the person gives one."""
+    model: str | None = None
+    system_prompt: str = ""
+    created_at: datetime = Field(default_factory=now)
+    updated_at: datetime = Field(default_factory=now)
+    head_id: str | None = None
+    """The last message of the branch shown; ``None`` in a session without messages."""
+    messages: int = 0
+    tokens: int = 0
+    """Sum of the usage of all turns."""
+    cost_usd: Decimal = Decimal(0)
+    turns: int = 0
+    priced_turns: int = 0
+    """Turns with a known price; ``cost_usd`` is complete when it equals ``turns``."""
+    window_tokens: int = 0
+    """What the messages in the window weigh together, without the system prompt."""
+    draft: str = ""
+    queued: tuple[str, ...] = ()
+    """Prompts waiting for the running turn to end, oldest first."""
+    deleted_at: datetime | None = None
+
+    @property
+    def display_title(self) -> str:
+        """The title, or words that say that there is none yet."""
+        return self.title or "New session"
+
+
+class AgentConfig(BaseModel):
+    """What an agent is made with. ``None`` leaves a parameter to the provider."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    system_prompt: str = ""
+    model: str = ""
+    """The provider's own name of the model, without the ``provider:`` in front."""
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, gt=0)
+    """The longest answer, in tokens."""
+    api_key: SecretStr | None = None
+    base_url: str | None = None
+    timeout_s: float = Field(default=120.0, gt=0)
+    """Seconds without a byte from the server before the request is given up."""
+    max_retries: int = Field(default=2, ge=0)
+
+
+class AgentContext(BaseModel):
+    """What an agent is asked.
+
+    ``conversation_history`` holds the messages of the window that come before ``input``, a system prompt
+    first where there is one. ``additional_context`` is for the caller's own use.
+    """
+
+    input: str
+    conversation_history: list[Message] = Field(default_factory=list)
+    session_id: str = ""
+    additional_context: dict[str, Any] = Field(default_factory=dict)
+
+
+class AgentResponse(BaseModel):
+    """A whole answer.
+
+    ``metadata`` carries ``tokens``, ``prompt_tokens``, ``completion_tokens``, ``model`` and ``cost`` where
+    they are known, and ``error`` (true, or a sentence) where the agent failed.
+    """
+
+    output: str
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """A model that can be named, and what is known of it.
+
+    ``window_tokens`` and the prices are ``None`` when unknown. Prices are USD for a million tokens.
+    ``unavailable`` is empty when the model can be used now, else the reason why not.
+    """
+
+    id: str
+    window_tokens: int | None = None
+    max_output_tokens: int | None = None
+    input_usd_per_million: Decimal | None = None
+    output_usd_per_million: Decimal | None = None
+    unavailable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineRow:
+    """A message as the transcript's scrollbar needs it: no text, only its size."""
+
+    id: str
+    role: Role
+    chars: int
+    lines: int
+    """Line breaks in the text plus one."""
+
+
+Message.model_rebuild()
