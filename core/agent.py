@@ -24,6 +24,9 @@ class AgentInterface(ABC):
     model: str = ""
     """The model's name as the provider knows it, empty for an agent without one."""
 
+    is_priced = False
+    """Whether its answers cost what the public price list of its provider says."""
+
     @abstractmethod
     async def process(self, context: AgentContext) -> AgentResponse:
         """Answer ``context.input`` and return the whole answer.
@@ -64,6 +67,31 @@ class AgentInterface(ABC):
 
     async def aclose(self) -> None:
         """Give back what the agent holds: connections, processes."""
+
+
+class OneAgent:
+    """The agent source of someone who has just one agent: it answers for every model id."""
+
+    def __init__(self, agent: AgentInterface) -> None:
+        self._agent = agent
+        self._id = f"agent:{agent.model or type(agent).__name__}"
+
+    async def agent_for(self, model: str) -> AgentInterface:
+        """Return the one agent."""
+        del model
+        return self._agent
+
+    async def models(self) -> list[ModelInfo]:
+        """Return the one agent's id."""
+        return [ModelInfo(id=self._id)]
+
+    async def default_model(self) -> str | None:
+        """Return the one agent's id."""
+        return self._id
+
+    async def aclose(self) -> None:
+        """Close the one agent."""
+        await self._agent.aclose()
 
 
 class AgentSource(Protocol):

@@ -174,10 +174,10 @@ class TurnFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowCleaned:
-    """Messages have left the window."""
+    """Messages have left the window, in the turn whose answer is ``message_id``."""
 
     session_id: str
-    before_message_id: str
+    message_id: str
     receipt: CleanupReceipt
 
 

@@ -107,7 +107,7 @@ class Message(BaseModel):
     pinned: bool = False
     in_window: bool = True
     receipt: CleanupReceipt | None = None
-    """The cleanup that happened right before this message, if one did."""
+    """The cleanup of the turn that made this answer, if there was one."""
 
 
 class CleanupReceipt(BaseModel):
@@ -123,6 +123,8 @@ class CleanupReceipt(BaseModel):
     """How many messages stayed."""
     pinned: int
     reached_target: bool
+    after_answer: bool = False
+    """Whether it happened after the answer that keeps this record, rather than before its request."""
 
 
 class Session(BaseModel):

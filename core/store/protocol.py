@@ -128,8 +128,8 @@ class SessionStore(Protocol):
         """Set messages' ``tokens`` and ``tokens_estimated``, by message id."""
         ...
 
-    async def clean(self, session_id: str, before_id: str, receipt: CleanupReceipt) -> Session:
-        """Take ``receipt.left_ids`` out of the window and keep the receipt with message ``before_id``."""
+    async def clean(self, session_id: str, message_id: str, receipt: CleanupReceipt) -> Session:
+        """Take ``receipt.left_ids`` out of the window and keep the receipt with message ``message_id``."""
         ...
 
     async def bring_back(self, session_id: str, message_ids: Iterable[str]) -> Session:

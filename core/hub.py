@@ -1,0 +1,113 @@
+"""Who watches what: subscriptions to turn events.
+
+A subscription keeps what its watcher has not taken yet. Additions of text to the same message are joined
+while they wait, so that a slow watcher costs memory for the text and not for each piece; nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
+
+from brim.core.events import ReasoningAdded, TextAdded, ToolCallChanged, TurnEvent, TurnProgressed
+
+_DETAIL = (TextAdded, ReasoningAdded, ToolCallChanged, TurnProgressed)
+
+
+class Subscription:
+    """A watcher's queue of events. Close it, or use it as a context manager, to stop watching."""
+
+    def __init__(self, hub: Hub, session_id: str | None) -> None:
+        self.session_id = session_id
+        self._hub = hub
+        self._waiting: list[TurnEvent] = []
+        self._texts: list[str] = []
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    def put(self, event: TurnEvent) -> None:
+        """Add an event at the end."""
+        if isinstance(event, TextAdded | ReasoningAdded):
+            last = self._waiting[-1] if self._waiting else None
+            if type(last) is type(event) and last.message_id == event.message_id:
+                self._texts.append(event.text)
+                return
+            self._join()
+            self._texts = [event.text]
+        else:
+            self._join()
+            if isinstance(event, TurnProgressed) and self._waiting:
+                last = self._waiting[-1]
+                if isinstance(last, TurnProgressed) and last.message_id == event.message_id:
+                    self._waiting.pop()
+        self._waiting.append(event)
+        self._wake.set()
+
+    def _join(self) -> None:
+        """Put the joined text into the text event that it belongs to, which is the last one."""
+        last = self._waiting[-1] if len(self._texts) > 1 else None
+        if isinstance(last, TextAdded | ReasoningAdded):
+            self._waiting[-1] = type(last)(
+                session_id=last.session_id, message_id=last.message_id, text="".join(self._texts)
+            )
+        self._texts = []
+
+    async def batches(self) -> AsyncIterator[list[TurnEvent]]:
+        """Yield all that waits, again and again, until the subscription is closed and empty."""
+        while True:
+            if not self._waiting:
+                if self._closed:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            self._join()
+            batch, self._waiting = self._waiting, []
+            yield batch
+
+    def close(self) -> None:
+        """Stop watching. What waits can still be taken."""
+        self._closed = True
+        self._hub.drop(self)
+        self._wake.set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Hub:
+    """Hands each event to the subscriptions that want it."""
+
+    def __init__(self) -> None:
+        self._subscriptions: set[Subscription] = set()
+
+    def subscribe(self, session_id: str | None) -> Subscription:
+        """Watch one session whole, or, with ``None``, all sessions without the growth of their answers."""
+        subscription = Subscription(self, session_id)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def drop(self, subscription: Subscription) -> None:
+        """Forget a subscription; does nothing if it is forgotten already."""
+        self._subscriptions.discard(subscription)
+
+    def publish(self, event: TurnEvent) -> None:
+        """Give ``event`` to everyone who watches its session."""
+        detail = isinstance(event, _DETAIL)
+        for subscription in self._subscriptions:
+            if subscription.session_id == event.session_id or (
+                subscription.session_id is None and not detail
+            ):
+                subscription.put(event)
+
+    def close(self) -> None:
+        """Close all subscriptions."""
+        for subscription in tuple(self._subscriptions):
+            subscription.close()

@@ -1,0 +1,277 @@
+"""One turn: ask the agent, keep what comes, tell the watchers, and end in a message that says how it went.
+
+The turn is a task of the core. Nothing on screen owns it, and it ends on disk whatever happens to those who
+watch it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from time import perf_counter
+
+from brim.core.agent import AgentInterface
+from brim.core.errors import AgentError, BadResponseError, BrimError, RequestTimeoutError
+from brim.core.estimate import estimate_tokens
+from brim.core.events import (
+    Done,
+    ReasoningAdded,
+    ReasoningDelta,
+    StreamEvent,
+    TextAdded,
+    TextDelta,
+    ToolCallChanged,
+    ToolFinished,
+    ToolStarted,
+    TurnEvent,
+    TurnProgressed,
+    UsageReported,
+    Waiting,
+)
+from brim.core.store.protocol import SessionStore
+from brim.core.types import AgentContext, Failure, Message, Status, ToolCall
+from brim.core.usage import Usage
+
+TICK_S = 0.25
+"""How often the figures of a running turn are published, in seconds."""
+
+
+_LONGEST_REASON = 300
+
+
+class Turn:
+    """A turn that was asked for: waiting in the queue, running or over."""
+
+    def __init__(self, session_id: str) -> None:
+        self.session_id = session_id
+        self._answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+    async def wait(self) -> Message:
+        """Return the answer once it is on disk. Its status says whether it is complete, stopped or failed."""
+        return await asyncio.shield(self._answer)
+
+    def finish(self, answer: Message) -> None:
+        """Give the answer to those who wait."""
+        if not self._answer.done():
+            self._answer.set_result(answer)
+
+    def withdraw(self) -> None:
+        """Tell those who wait that the prompt was taken back: their `wait` is cancelled."""
+        self._answer.cancel()
+
+
+class LiveAnswer:
+    """An answer while it is being made: takes the agent's events, journals and publishes them."""
+
+    def __init__(self, answer: Message, store: SessionStore, publish: Callable[[TurnEvent], None]) -> None:
+        self._answer = answer
+        self._store = store
+        self._publish = publish
+        self._texts: list[str] = []
+        self._chars = 0
+        self._reasoning: list[str] = []
+        self._calls: dict[str, ToolCall] = {}
+        self._usage: Usage | None = None
+        self._finish_reason: str | None = None
+        self._waiting = ""
+        self._started = perf_counter()
+        self._first_token_s: float | None = None
+        self._output_tokens = 0.0
+        self._recent: deque[tuple[float, float]] = deque()
+        self.last_event_at = self._started
+        self.done = False
+        self.is_stopped = False
+        self._reader: asyncio.Task[None] | None = None
+
+    def read_by(self, reader: asyncio.Task[None]) -> None:
+        """Take note of the task that reads the agent's events."""
+        self._reader = reader
+        if self.is_stopped:
+            reader.cancel()
+
+    def stop(self) -> None:
+        """Stop reading; what came is kept."""
+        self.is_stopped = True
+        if self._reader is not None:
+            self._reader.cancel()
+
+    def take(self, event: StreamEvent) -> None:
+        """Take in one event of the agent.
+
+        Raises:
+            BadResponseError: it is no stream event, or a tool answered that was never started.
+        """
+        self.last_event_at = perf_counter()
+        match event:
+            case TextDelta(text=text):
+                self._grow(text)
+                self._texts.append(text)
+                self._chars += len(text)
+                self._store.journal(self._answer.id, text=text)
+                self._publish(
+                    TextAdded(session_id=self._answer.session_id, message_id=self._answer.id, text=text)
+                )
+            case ReasoningDelta(text=text):
+                self._grow(text)
+                self._reasoning.append(text)
+                self._store.journal(self._answer.id, reasoning=text)
+                self._publish(
+                    ReasoningAdded(session_id=self._answer.session_id, message_id=self._answer.id, text=text)
+                )
+            case ToolStarted(call_id=call_id, name=name, arguments=arguments):
+                self._change_call(ToolCall(id=call_id, name=name, arguments=arguments, at=self._chars))
+            case ToolFinished(call_id=call_id, result=result, is_error=is_error):
+                if call_id not in self._calls:
+                    raise BadResponseError(
+                        f"The agent finished a tool call that it never started: {call_id}."
+                    )
+                changed = self._calls[call_id].model_copy(update={"result": result, "is_error": is_error})
+                self._change_call(changed)
+            case UsageReported(usage=usage):
+                self._usage = usage
+            case Waiting(reason=reason):
+                self._waiting = reason
+                self.publish_progress()
+            case Done(finish_reason=finish_reason):
+                self._finish_reason = finish_reason
+                self.done = True
+            case _:
+                raise BadResponseError(
+                    f"The agent yielded {type(event).__name__} where a stream event belongs."
+                )
+
+    def _grow(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise BadResponseError(f"The agent yielded {type(text).__name__} where text belongs.")
+        if self._first_token_s is None:
+            self._first_token_s = self.last_event_at - self._started
+        self._waiting = ""
+        tokens = len(text) / 4 if len(text) < 16 else float(estimate_tokens(text))
+        self._output_tokens += tokens
+        self._recent.append((self.last_event_at, tokens))
+
+    def _change_call(self, call: ToolCall) -> None:
+        self._calls[call.id] = call
+        self._store.journal(self._answer.id, tool_call=call)
+        self._publish(
+            ToolCallChanged(session_id=self._answer.session_id, message_id=self._answer.id, call=call)
+        )
+
+    def publish_progress(self) -> None:
+        """Tell the watchers how fast it goes."""
+        now = perf_counter()
+        while self._recent and self._recent[0][0] < now - 1.0:
+            self._recent.popleft()
+        elapsed = now - self._started
+        writing = elapsed - (self._first_token_s or 0.0)
+        speed = sum(tokens for _, tokens in self._recent) / min(1.0, max(TICK_S, writing))
+        reported = self._usage.output_tokens if self._usage else 0
+        self._publish(
+            TurnProgressed(
+                session_id=self._answer.session_id,
+                message_id=self._answer.id,
+                output_tokens=reported or round(self._output_tokens),
+                output_estimated=not reported,
+                speed=speed,
+                first_token_s=self._first_token_s,
+                elapsed_s=elapsed,
+                waiting=self._waiting,
+            )
+        )
+
+    def message(self, status: Status = Status.STREAMING, failure: Failure | None = None) -> Message:
+        """Return a copy of the answer as far as it has come."""
+        ended = status is not Status.STREAMING
+        return self._answer.model_copy(
+            update={
+                "content": "".join(self._texts),
+                "reasoning": "".join(self._reasoning),
+                "tool_calls": tuple(self._calls.values()),
+                "usage": self._usage,
+                "finish_reason": self._finish_reason,
+                "first_token_s": self._first_token_s,
+                "duration_s": perf_counter() - self._started if ended else None,
+                "status": status,
+                "failure": failure,
+            }
+        )
+
+
+async def run_turn(
+    live: LiveAnswer,
+    agent: Callable[[], Awaitable[AgentInterface]],
+    context: Callable[[], Awaitable[AgentContext]],
+    *,
+    silence_s: float,
+) -> Message:
+    """Ask the agent and return the answer as it ended, stopped and failed ones with what had come.
+
+    Args:
+        live: where the events go.
+        agent: finds the agent; its failure is the turn's failure.
+        context: what to ask, made after the agent is known.
+        silence_s: how many seconds without an event end the turn as a timeout.
+    """
+    reader = asyncio.create_task(_read(live, agent, context))
+    live.read_by(reader)
+    is_silent = False
+    while not reader.done():
+        try:
+            await asyncio.wait({reader}, timeout=TICK_S)
+        except asyncio.CancelledError:
+            live.stop()
+        if not reader.done():
+            live.publish_progress()
+            if perf_counter() - live.last_event_at > silence_s:
+                is_silent = True
+                reader.cancel()
+    if reader.cancelled():
+        if is_silent and not live.is_stopped:
+            sentence = f"The model sent nothing for {silence_s:g} seconds."
+            return live.message(Status.FAILED, RequestTimeoutError(sentence, hint="Try again.").failure())
+        return live.message(Status.STOPPED)
+    error = reader.exception()
+    if error is None:
+        return live.message(Status.COMPLETE)
+    return live.message(Status.FAILED, _failure(error))
+
+
+def _failure(error: BaseException) -> Failure:
+    """Return what the turn keeps of what the agent raised; what is no failure of an agent is raised again."""
+    match error:
+        case AgentError():
+            return error.failure()
+        case BrimError():
+            return Failure(kind="agent", sentence=error.sentence, hint=error.hint)
+        case Exception():
+            said = f": {str(error)[:_LONGEST_REASON]}" if str(error) else "."
+            return Failure(kind="agent", sentence=f"The agent raised {type(error).__name__}{said}")
+        case _:
+            raise error
+
+
+async def _read(
+    live: LiveAnswer,
+    agent: Callable[[], Awaitable[AgentInterface]],
+    context: Callable[[], Awaitable[AgentContext]],
+) -> None:
+    chosen = await agent()
+    stream = chosen.process_stream(await context())
+    if not isinstance(stream, AsyncIterator):
+        if inspect.iscoroutine(stream):
+            stream.close()
+        raise BadResponseError(
+            f"The agent's process_stream returned {type(stream).__name__}, which is no async iterator.",
+            hint="Write it as `async def` with `yield`.",
+        )
+    try:
+        async for event in stream:
+            live.take(event)
+            if live.done:
+                break
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
