@@ -315,10 +315,11 @@ class SessionManager:
                 failure = Failure(kind="store", sentence=error.sentence, hint=error.hint)
                 ended = ended.model_copy(update={"status": Status.FAILED, "failure": failure})
                 self._hub.publish(TurnFailed(session_id=session.id, answer=ended))
+            turn.finish(ended)
         finally:
             self._live.pop(session.id, None)
             del self._tasks[session.id]
-        turn.finish(ended)
+            turn.withdraw()
         if ended.status is Status.COMPLETE and not self._closing:
             async with self._lock(session.id):
                 if session.id not in self._tasks:
