@@ -1,0 +1,278 @@
+"""The parent's side of the local model: one child process, started when it is needed, never left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from brim.core.errors import AgentError, ConnectionFailedError
+from brim.providers.local_gguf import NotAModelError, Shape, choose_shape, read_header
+from brim.providers.local_server import Orders
+
+_SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
+_EXIT_S = 2.0
+_LOG_TAIL_BYTES = 16_384
+_MEMORY_SIGNS = ("failed to allocate", "out of memory", "bad_alloc", "unable to allocate")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the child answers, and the key it asks for."""
+
+    address: str
+    key: SecretStr
+
+
+class LocalProcess:
+    """A model in a child process, started anew whenever it is needed and not there.
+
+    Args:
+        name: what the model is called in sentences, requests and the name of the log file.
+        model_path: the GGUF file.
+        log_folder: made with mode 0700 if it is missing. The log in it has mode 0600, a bounded size, and
+            begins anew with each start; the one before is kept beside it.
+        threads: processor threads for the model; ``None`` leaves one processor to the keyboard.
+        window_tokens: the window of each answer; ``None`` chooses by model and memory.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        model_path: Path,
+        log_folder: Path,
+        threads: int | None = None,
+        window_tokens: int | None = None,
+    ) -> None:
+        self.name = name
+        self.model_path = model_path.absolute()
+        self.log_path = log_folder / f"local-{_file_name(name)}.log"
+        self._threads = threads or default_threads()
+        self._window_tokens = window_tokens
+        self._child: Process | None = None
+        self._endpoint: Endpoint | None = None
+        self._starting: asyncio.Task[Endpoint] | None = None
+        self._is_closed = False
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """Where the child answers now; ``None`` while there is none."""
+        return self._endpoint if self.pid is not None else None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the running child, which may still be loading; ``None`` while there is none."""
+        return self._child.pid if self._child is not None and self._child.returncode is None else None
+
+    async def shape(self) -> Shape:
+        """Return the window and the number of slots that the child has or would get.
+
+        Raises:
+            AgentError: the file is missing, unreadable or no model.
+        """
+        try:
+            header = await asyncio.to_thread(read_header, self.model_path)
+        except FileNotFoundError as error:
+            raise AgentError(f"The model file {self.model_path} does not exist.", provider="local") from error
+        except (NotAModelError, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise AgentError(
+                f"The model file {self.model_path} cannot be used: {reason}.", provider="local"
+            ) from error
+        return choose_shape(header, memory_bytes=memory_bytes(), window_tokens=self._window_tokens)
+
+    async def start(self) -> Endpoint:
+        """Return where the child answers, after starting it where it does not run. All callers share one start.
+
+        Raises:
+            AgentError: the model cannot be loaded.
+            ConnectionFailedError: `aclose` was called.
+        """
+        if self._is_closed:
+            raise self._closed_error()
+        if (endpoint := self.endpoint) is not None:
+            return endpoint
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.create_task(self._start(), name=f"start {self.name}")
+            self._starting.add_done_callback(_mark_retrieved)
+        try:
+            return await asyncio.shield(self._starting)
+        except asyncio.CancelledError:
+            if self._starting.cancelled():
+                raise self._closed_error() from None
+            raise
+
+    async def exit_reason(self) -> str:
+        """Return how the child ended, for a sentence, after waiting a moment for its end; empty while it runs."""
+        if self._child is None:
+            return ""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_EXIT_S):
+                await self._child.wait()
+        return _reason(self._child.returncode)
+
+    async def aclose(self) -> None:
+        """End the child, for good."""
+        self._is_closed = True
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
+        if self._child is not None:
+            await _stop(self._child)
+
+    async def _start(self) -> Endpoint:
+        self._endpoint = None
+        shape = await self.shape()
+        key = SecretStr(secrets.token_urlsafe(32))
+        orders = Orders(
+            model_path=str(self.model_path),
+            name=self.name,
+            key=key.get_secret_value(),
+            threads=self._threads,
+            window_tokens=shape.window_tokens,
+            slots=shape.slots,
+            cache_mib=max(128, min(2048, memory_bytes() // 2**20 // 32)),
+        )
+        child = await self._spawn()
+        try:
+            report = await _hand_over(child, orders)
+        except asyncio.CancelledError:
+            await _stop(child)
+            raise
+        if report is None:
+            await _stop(child)
+            raise await self._start_error(child.returncode)
+        self._endpoint = Endpoint(report["address"], key)
+        return self._endpoint
+
+    async def _spawn(self) -> Process:
+        log = await asyncio.to_thread(_open_log, self.log_path)
+        try:
+            # -P: whatever lies in the working folder is not imported. A session of its own: Ctrl+C in the
+            # terminal is not the child's business.
+            self._child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-m",
+                "brim.providers.local_server",
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=log,
+                start_new_session=True,
+                env=_environment(),
+            )
+        except OSError as error:
+            raise AgentError(
+                f"The local model {self.name} could not be started: {error.strerror}.", provider="local"
+            ) from error
+        finally:
+            os.close(log)
+        return self._child
+
+    async def _start_error(self, returncode: int | None) -> AgentError:
+        tail = await asyncio.to_thread(_read_tail, self.log_path)
+        is_short = returncode == -signal.SIGKILL or any(sign in tail for sign in _MEMORY_SIGNS)
+        reason = "there is not enough memory for it" if is_short else _reason(returncode)
+        return AgentError(
+            f"The local model {self.name} could not be loaded ({reason}); the details are in {self.log_path}.",
+            hint="A smaller model or window may fit." if is_short else "",
+            provider="local",
+        )
+
+    def _closed_error(self) -> ConnectionFailedError:
+        return ConnectionFailedError(f"The local model {self.name} is closed.", provider="local")
+
+
+def default_threads() -> int:
+    """Return how many threads a model gets: one for each real core, less one processor for the keyboard."""
+    allowed = os.sched_getaffinity(0) if sys.platform == "linux" else set(range(os.cpu_count() or 1))
+    cores = {_siblings(processor) for processor in allowed}
+    return max(1, min(len(cores), len(allowed) - 1))
+
+
+def memory_bytes() -> int:
+    """Return the memory of this machine, or what its container is allowed of it."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text(encoding="ascii").strip() if limit.exists() else ""
+    return min(total, int(text)) if text.isdigit() else total
+
+
+def _siblings(processor: int) -> str:
+    """Return which processors share a core with ``processor``, as the kernel writes it."""
+    path = Path(f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")
+    return path.read_text(encoding="ascii") if path.exists() else str(processor)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without what looks like a secret: the child needs none."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not any(word in name.upper() for word in _SECRET_WORDS)
+    }
+
+
+def _file_name(name: str) -> str:
+    return "".join(char if char.isalnum() or char in "-_." else "-" for char in name)[:80]
+
+
+def _open_log(path: Path) -> int:
+    """Open an empty log file for this start, and keep that of the one before."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists():
+        path.replace(path.with_suffix(".old.log"))
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+
+
+def _read_tail(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _LOG_TAIL_BYTES))
+        return file.read().decode(errors="replace").lower()
+
+
+async def _hand_over(child: Process, orders: Orders) -> dict[str, str] | None:
+    """Give the child its orders and return its report, or ``None`` if it ended without one."""
+    assert child.stdin is not None  # noqa: S101  opened as pipes above
+    assert child.stdout is not None  # noqa: S101
+    with contextlib.suppress(ConnectionError):
+        child.stdin.write(orders.line())
+        await child.stdin.drain()
+    line = await child.stdout.readline()
+    return json.loads(line) if line.endswith(b"\n") else None
+
+
+async def _stop(child: Process) -> None:
+    """End a child by force: it has nothing to save, and while it loads it would not listen."""
+    with contextlib.suppress(ProcessLookupError):
+        child.kill()
+    await child.wait()
+    if child.stdin is not None:
+        child.stdin.close()
+    if child.stdout is not None:
+        await child.stdout.read()
+
+
+def _reason(returncode: int | None) -> str:
+    if returncode is None:
+        return ""
+    if returncode >= 0:
+        return f"exit code {returncode}"
+    name = signal.Signals(-returncode).name if -returncode in signal.valid_signals() else str(-returncode)
+    return f"signal {name}"
+
+
+def _mark_retrieved(task: asyncio.Task[Endpoint]) -> None:
+    """Keep a failed start quiet whose turns were all stopped meanwhile."""
+    if not task.cancelled():
+        task.exception()
