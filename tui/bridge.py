@@ -1,0 +1,110 @@
+"""Where the core's events become calls of the screen: one `match`, complete by type.
+
+Imported only once the core is there, since it knows the event classes.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, assert_never
+
+from brim.core.context import ContextUsage
+from brim.core.events import (
+    ContextChanged,
+    QueueChanged,
+    ReasoningAdded,
+    SessionChanged,
+    SessionDeleted,
+    TextAdded,
+    ToolCallChanged,
+    TurnEvent,
+    TurnFailed,
+    TurnFinished,
+    TurnProgressed,
+    TurnStarted,
+    WindowCleaned,
+)
+from brim.core.hub import Subscription
+from brim.core.types import CleanupReceipt, Message, Session, ToolCall
+
+
+class ChatView(Protocol):
+    """What a screen can show of turns and sessions. No verb may raise or take long."""
+
+    def begin_turn(self, session_id: str, prompt: Message, answer: Message) -> None:
+        """Show a prompt and the empty answer after it. A retry begins with a prompt that is already shown."""
+        ...
+
+    def add_text(self, message_id: str, text: str) -> None:
+        """Add text at the end of an answer."""
+        ...
+
+    def add_reasoning(self, message_id: str, text: str) -> None:
+        """Add reasoning at the end of an answer's reasoning."""
+        ...
+
+    def set_tool_call(self, message_id: str, call: ToolCall) -> None:
+        """Show a tool call, in place of the one with the same id."""
+        ...
+
+    def show_progress(self, progress: TurnProgressed) -> None:
+        """Show the figures of a running turn, and what it waits for."""
+        ...
+
+    def end_turn(self, session_id: str, answer: Message) -> None:
+        """Show an answer as it is at its end: complete, stopped, or with its failure."""
+        ...
+
+    def show_cleanup(self, session_id: str, message_id: str, receipt: CleanupReceipt) -> None:
+        """Show that messages left the window in the turn of the answer ``message_id``."""
+        ...
+
+    def show_usage(self, session_id: str, usage: ContextUsage) -> None:
+        """Show how full the window is now."""
+        ...
+
+    def show_queue(self, session_id: str, texts: tuple[str, ...]) -> None:
+        """Show the prompts that wait, oldest first; empty when none does."""
+        ...
+
+    def put_session(self, session: Session) -> None:
+        """Show a session that is new or has changed."""
+        ...
+
+    def remove_session(self, session_id: str) -> None:
+        """Take a deleted session from the screen."""
+        ...
+
+
+async def watch(subscription: Subscription, view: ChatView) -> None:
+    """Tell ``view`` of every event of ``subscription``, until that is closed."""
+    async for batch in subscription.batches():
+        for event in batch:
+            _tell(view, event)
+
+
+def _tell(view: ChatView, event: TurnEvent) -> None:
+    match event:
+        case TextAdded():
+            view.add_text(event.message_id, event.text)
+        case ReasoningAdded():
+            view.add_reasoning(event.message_id, event.text)
+        case ToolCallChanged():
+            view.set_tool_call(event.message_id, event.call)
+        case TurnProgressed():
+            view.show_progress(event)
+        case TurnStarted():
+            view.begin_turn(event.session_id, event.prompt, event.answer)
+        case TurnFinished() | TurnFailed():
+            view.end_turn(event.session_id, event.answer)
+        case WindowCleaned():
+            view.show_cleanup(event.session_id, event.message_id, event.receipt)
+        case ContextChanged():
+            view.show_usage(event.session_id, event.usage)
+        case QueueChanged():
+            view.show_queue(event.session_id, event.texts)
+        case SessionChanged():
+            view.put_session(event.session)
+        case SessionDeleted():
+            view.remove_session(event.session_id)
+        case _:
+            assert_never(event)
