@@ -1,0 +1,231 @@
+"""OpenAI's models, and those of every server that speaks its chat completions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from brim.core.agent import AgentInterface
+from brim.core.events import Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported
+from brim.core.types import AgentConfig, AgentContext, AgentResponse
+from brim.core.usage import Usage
+from brim.providers.answers import collect, count, mapping, text
+from brim.providers.faults import Asked, cut, no_answer, openai_errors, openai_fault, refused
+from brim.providers.prompts import prompt_of
+from brim.providers.retries import Retries, waiting
+from brim.providers.server import CONNECT_TIMEOUT_S, Server
+from brim.providers.windows import served_window
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, AsyncStream
+
+
+class OpenAIServer(Server["AsyncOpenAI"]):
+    """OpenAI, or a server that is compatible with it."""
+
+    provider = "openai"
+    own_url = "https://api.openai.com/v1"
+    own_name = "OpenAI"
+    own_key_variable = "OPENAI_API_KEY"
+
+    refuses_usage = False
+    """Whether the server has refused to be asked for usage in a stream."""
+
+    def _make_client(self) -> AsyncOpenAI:
+        import openai
+
+        # A proxy of the environment is for the network, not for this machine.
+        http = openai.DefaultAsyncHttpx2Client(trust_env=not self.is_loopback)
+        return openai.AsyncOpenAI(api_key=self.key, base_url=self.base_url, max_retries=0, http_client=http)
+
+
+class OpenAIAgent(AgentInterface):
+    """A model behind OpenAI's chat completions, there or at ``config.base_url``.
+
+    Args:
+        config: model, key, address, limits.
+        server: the connections to use, which stay open; without it the agent has its own and closes them.
+    """
+
+    def __init__(self, config: AgentConfig, server: OpenAIServer | None = None) -> None:
+        self.config = config
+        self.model = config.model
+        self._server = server or OpenAIServer(config.base_url, config.api_key)
+        self._owns_server = server is None
+
+    async def process(self, context: AgentContext) -> AgentResponse:
+        """Answer ``context.input`` and return the whole answer."""
+        return await collect(self.process_stream(context))
+
+    async def process_stream(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
+        """Answer ``context.input`` as it comes."""
+        async with aclosing(stream_chat(self._server, self.config, context)) as events:
+            async for event in events:
+                yield event
+
+    async def window_tokens(self) -> int | None:
+        """Return what a server of one's own says that the model's window is; OpenAI does not say."""
+        if self._server.is_own:
+            return None
+        return await served_window(self._server.base_url, self._server.api_key, self.model)
+
+    async def aclose(self) -> None:
+        """Close the connections, if they are the agent's own."""
+        if self._owns_server:
+            await self._server.aclose()
+
+
+async def stream_chat(
+    server: OpenAIServer, config: AgentConfig, context: AgentContext
+) -> AsyncGenerator[StreamEvent, None]:
+    """Ask a server's chat completions and yield what comes.
+
+    The response is closed when the generator is. A failed request is tried again only while nothing of the
+    answer has come; a server that refuses the wish for usage is asked once more without it.
+
+    Raises:
+        AgentError: what failed, in words for a person.
+    """
+    asked = server.asked(config.model, silence_s=config.timeout_s)
+    retries = Retries(config.max_retries)
+    client = await server.client()
+    stream: AsyncStream[object] | None = None
+    while stream is None:
+        try:
+            stream = await _open(client, request_body(server, config, context), config.timeout_s)
+        except openai_errors() as error:
+            if not server.refuses_usage and _refuses_usage(error):
+                server.refuses_usage = True
+                continue
+            fault = openai_fault(error, asked)
+            if (pause_s := retries.pause_s(fault)) is None:
+                raise fault from None
+            yield waiting(fault, pause_s)
+            await asyncio.sleep(pause_s)
+    reader = ChatReader(asked)
+    async with stream:
+        try:
+            async for chunk in stream:
+                for event in reader.read(chunk):
+                    yield event
+        except openai_errors() as error:
+            if not reader.finish_reason:
+                raise openai_fault(error, asked, began=reader.began) from None
+    yield reader.done()
+
+
+def request_body(server: OpenAIServer, config: AgentConfig, context: AgentContext) -> dict[str, Any]:
+    """Return the request in the words of chat completions."""
+    prompt = prompt_of(context, config)
+    messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
+    messages += [{"role": turn.role, "content": turn.text} for turn in prompt.turns]
+    body: dict[str, Any] = {"model": config.model, "messages": messages, "stream": True}
+    if not server.refuses_usage:
+        body["stream_options"] = {"include_usage": True}
+    if config.temperature is not None:
+        body["temperature"] = config.temperature
+    if config.max_tokens is not None:
+        # OpenAI's reasoning models take only the new name, most other servers only the old one.
+        body["max_completion_tokens" if server.is_own else "max_tokens"] = config.max_tokens
+    return body
+
+
+class ChatReader:
+    """Reads the chunks of one streamed answer."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._model: str | None = None
+        self._usage: Usage | None = None
+        self._heard = False
+        self.began = False
+        """Whether text of the answer has come."""
+        self.finish_reason = ""
+        """The provider's word, empty until it has come."""
+
+    def read(self, chunk: object) -> Iterator[StreamEvent]:
+        """Yield what is new in a chunk. What cannot be understood in it is passed over."""
+        fields = mapping(chunk)
+        self._heard = True
+        self._model = text(fields.get("model")) or self._model
+        choices = fields.get("choices")
+        for choice in map(mapping, choices if isinstance(choices, list) else ()):
+            delta = mapping(choice.get("delta"))
+            if reasoning := text(delta.get("reasoning_content")) or text(delta.get("reasoning")):
+                yield ReasoningDelta(reasoning)
+            if words := text(delta.get("content")) or text(delta.get("refusal")):
+                self.began = True
+                yield TextDelta(words)
+            self.finish_reason = text(choice.get("finish_reason")) or self.finish_reason
+        usage = usage_of(fields.get("usage"))
+        if usage is not None and usage != self._usage:
+            self._usage = usage
+            yield UsageReported(usage)
+
+    def done(self) -> Done:
+        """Return the end of the answer.
+
+        Raises:
+            AgentError: the stream has ended and the answer has not, or it was withheld.
+        """
+        if not self.finish_reason:
+            raise cut(self._asked, began=self.began) if self._heard else no_answer(self._asked)
+        if self.finish_reason == "content_filter" and not self.began:
+            raise refused(self._asked)
+        return Done(finish_reason=self.finish_reason, model=self._model)
+
+
+def usage_of(reported: object) -> Usage | None:
+    """Map a server's count onto `Usage`; ``None`` where nothing was counted.
+
+    ``prompt_tokens`` include those read from the cache and written to it. Reasoning is part of
+    ``completion_tokens``, except at servers whose total shows that they count it apart.
+    """
+    fields = mapping(reported)
+    prompt, output = count(fields.get("prompt_tokens")), count(fields.get("completion_tokens"))
+    if not prompt and not output:
+        return None
+    cached = mapping(fields.get("prompt_tokens_details"))
+    reasoning = count(mapping(fields.get("completion_tokens_details")).get("reasoning_tokens"))
+    if reasoning and count(fields.get("total_tokens")) == prompt + output + reasoning:
+        output += reasoning
+    read = min(count(cached.get("cached_tokens")), prompt)
+    written = min(count(cached.get("cache_write_tokens")), prompt - read)
+    return Usage(
+        input_tokens=prompt - read - written,
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        output_tokens=output,
+        reasoning_tokens=min(reasoning, output),
+    )
+
+
+async def _open(client: AsyncOpenAI, body: dict[str, Any], silence_s: float) -> AsyncStream[object]:
+    """Send the request; returns once the head of the response is there.
+
+    Chunks are taken as plain JSON: other servers leave out fields or add their own.
+    """
+    import httpx2
+    from openai import AsyncStream
+
+    return await client.post(
+        "/chat/completions",
+        cast_to=object,
+        body=body,
+        options={"timeout": httpx2.Timeout(silence_s, connect=min(CONNECT_TIMEOUT_S, silence_s))},
+        stream=True,
+        stream_cls=AsyncStream[object],
+    )
+
+
+def _refuses_usage(error: Exception) -> bool:
+    """Whether a server did not take the request because it asks for usage."""
+    import openai
+
+    return (
+        isinstance(error, openai.APIStatusError)
+        and error.status_code in (400, 422)
+        and any(word in f"{error.message} {error.body}" for word in ("stream_options", "include_usage"))
+    )
