@@ -1,0 +1,118 @@
+"""Everything a person can do, in one table: it makes the keys, the palette, the footer, the help and the
+slash commands.
+
+An action's ``id`` names the method of `brim.tui.commands.Commands` that carries it out (``copy_code``), and
+is the name under which a keymap can give it other keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding
+
+Place = Literal["screen", "composer", "transcript", "sessions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing to do.
+
+    ``keys`` are Textual's names, separated by commas; empty: no key. ``slash`` is the command's name without
+    its ``/``; empty: no slash command. ``argument`` says what may follow it. ``place`` is where the keys
+    work; those of another place than ``screen`` are bound by the widget itself and stand here for the help.
+    ``footer`` is the short word in the footer; empty: not there.
+    """
+
+    id: str
+    label: str
+    help: str
+    group: str
+    keys: str = ""
+    slash: str = ""
+    argument: str = ""
+    place: Place = "screen"
+    footer: str = ""
+    priority: bool = False
+    palette: bool = True
+
+    @property
+    def needs_argument(self) -> bool:
+        """Whether the slash command can do nothing without what follows it."""
+        return self.argument.startswith("<")
+
+    @property
+    def key_label(self) -> str:
+        """The first key as a person reads it, empty where there is none."""
+        return key_label(self.keys.split(",")[0]) if self.keys else ""
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action(id="help", keys="f1,ctrl+question_mark", label="Help", help="All keys and commands", group="brim", slash="help", footer="Help"),
+    Action(id="palette", keys="ctrl+p", label="Command palette", help="Find any action, session, model or theme", group="brim", footer="Commands", palette=False),
+    Action(id="theme", keys="ctrl+t", label="Theme", help="Choose the colours, with a preview", group="brim", slash="theme", argument="[name]"),
+    Action(id="toggle_sessions", keys="f2,ctrl+b", label="Sessions pane", help="Show or put away the sessions", group="brim", footer="Sessions"),
+    Action(id="toggle_context", keys="f3", label="Context pane", help="Show or put away the context meter", group="brim", footer="Context"),
+    Action(id="quit", keys="ctrl+q", label="Quit", help="End brim; everything is stored", group="brim", slash="quit", footer="Quit", priority=True),
+    Action(id="exit", label="Exit", help="The same as /quit", group="brim", slash="exit", palette=False),
+    Action(id="new", keys="ctrl+n", label="New session", help="Begin a new session", group="Sessions", slash="new", footer="New", priority=True),
+    Action(id="clear", label="Clear", help="Begin again with an empty session; this one stays in the list", group="Sessions", slash="clear", palette=False),
+    Action(id="switch", keys="ctrl+o", label="Switch session", help="Go to another session", group="Sessions", slash="switch", argument="[title or id]", priority=True),
+    Action(id="rename", keys="f6", label="Rename session", help="Give this session a title", group="Sessions", slash="rename", argument="[title]", priority=True),
+    Action(id="delete", label="Delete session", help="Put this session into the bin; Ctrl+Z brings it back", group="Sessions", slash="delete"),
+    Action(id="undo_delete", keys="ctrl+z", label="Bring back the deleted session", help="Undo the deletion of a session", group="Sessions", priority=True),
+    Action(id="export", label="Export session", help="Write this session to a file", group="Sessions", slash="export", argument="[md|json|txt] [path]"),
+    Action(id="model", keys="f4", label="Model", help="Choose the model that answers from now on", group="Answer", slash="model", argument="[id]"),
+    Action(id="system", keys="f5", label="System prompt", help="Edit the system prompt of this session", group="Answer", slash="system", argument="[text]"),
+    Action(id="stop", keys="escape", label="Stop", help="Stop the answer and keep what came; also closes what is open", group="Answer", slash="stop"),
+    Action(id="retry", keys="ctrl+r", label="Retry", help="Ask again for the last prompt", group="Answer", slash="retry"),
+    Action(id="find", keys="ctrl+f", label="Find", help="Find text in this session", group="Transcript", slash="find", argument="[text]", priority=True),
+    Action(id="copy", label="Copy last answer", help="Copy the message chosen, or the last answer", group="Transcript", slash="copy"),
+    Action(id="copy_code", label="Copy last code block", help="Copy the code block that is nearest", group="Transcript"),
+    Action(id="previous_message", keys="ctrl+up", label="Previous message", help="Go up by a message", group="Transcript", priority=True),
+    Action(id="next_message", keys="ctrl+down", label="Next message", help="Go down by a message", group="Transcript", priority=True),
+    Action(id="top", keys="ctrl+home", label="Beginning", help="Go to the first message", group="Transcript", priority=True),
+    Action(id="bottom", keys="ctrl+end", label="End", help="Go to the end and follow the answer", group="Transcript", priority=True),
+    Action(id="send", keys="enter", label="Send", help="Send the message", group="Composer", place="composer", palette=False),
+    Action(id="newline", keys="ctrl+j,shift+enter,alt+enter,shift+\r", label="New line", help="Break the line (Shift+Enter where the terminal tells it apart)", group="Composer", place="composer", palette=False),
+    Action(id="recall", keys="up", label="Earlier prompts", help="On the first line: earlier prompts; Down comes back. In an empty composer: take the queue back", group="Composer", place="composer", palette=False),
+    Action(id="take_back", keys="alt+up", label="Take the queue back", help="Put the prompts that wait back into the composer", group="Composer"),
+    Action(id="complete", keys="tab", label="Complete", help="After a /: complete the command", group="Composer", place="composer", palette=False),
+    Action(id="scroll", keys="pageup,pagedown", label="Scroll", help="Scroll the transcript while writing", group="Composer", place="composer", palette=False),
+)  # fmt: skip
+
+BY_ID = {action.id: action for action in ACTIONS}
+GROUPS = tuple(dict.fromkeys(action.group for action in ACTIONS))
+
+_KEY_WORDS = {
+    "ctrl": "Ctrl", "shift": "Shift", "alt": "Alt", "enter": "Enter", "escape": "Esc", "tab": "Tab", "up": "↑", "down": "↓",
+    "home": "Home", "end": "End", "pageup": "PgUp", "pagedown": "PgDn", "question_mark": "?", "delete": "Del",
+}  # fmt: skip
+
+
+def key_label(key: str) -> str:
+    """Return a key as a person reads it: ``Ctrl+J`` for ``ctrl+j``."""
+    return "+".join(_KEY_WORDS.get(part, part.upper()) for part in key.split("+"))
+
+
+def screen_bindings() -> list[Binding]:
+    """Return the bindings of the chat screen."""
+    return [
+        Binding(
+            action.keys,
+            f"do('{action.id}')",
+            action.label,
+            id=action.id,
+            priority=action.priority,
+            show=False,
+        )
+        for action in ACTIONS
+        if action.keys and action.place == "screen"
+    ]
+
+
+def slash_actions() -> Iterator[Action]:
+    """Yield the actions that have a slash command, in the order of the table."""
+    return (action for action in ACTIONS if action.slash)

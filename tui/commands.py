@@ -1,0 +1,219 @@
+"""What stands behind every action of the table: one method each, named by the action's id."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, cast
+
+from brim.tui.slash import Command, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from brim.tui.app import BrimApp
+    from brim.tui.controller import ChatController
+    from brim.tui.screens.chat import ChatScreen
+
+
+class NotYetError(Exception):
+    """The store is not open yet."""
+
+
+class Commands:
+    """Carries out actions for the chat screen, each as a worker so that no key waits for it."""
+
+    def __init__(self, screen: ChatScreen) -> None:
+        self._screen = screen
+
+    def run(self, name: str, argument: str = "") -> None:
+        """Begin an action, or one of the widgets' wishes that are named like one."""
+        self._screen.run_worker(self._carry_out(name, argument), group=f"command-{name}")
+
+    def submit(self, text: str) -> None:
+        """Take what was sent from the composer: a slash command or a message."""
+        found = parse(text)
+        if isinstance(found, Command):
+            self.run(found.action.id, found.argument)
+        elif found is not None:
+            self._screen.composer.put_back(text)
+            self._app.tell(found.sentence, is_error=True)
+        elif self._screen.controller is None:
+            self._screen.keep(text)
+        else:
+            self.run("send", text)
+
+    async def _carry_out(self, name: str, argument: str) -> None:
+        from brim.core.errors import BrimError
+
+        method = cast("Callable[[str], Awaitable[None] | None]", getattr(self, name))
+        try:
+            result = method(argument)
+            if inspect.isawaitable(result):
+                await result
+        except NotYetError:
+            self._app.tell("One moment: brim is still opening your sessions.")
+        except BrimError as error:
+            self._app.tell(f"{error.sentence} {error.hint}".strip(), is_error=True)
+            if name == "send":
+                self._screen.composer.put_back(argument)
+
+    @property
+    def _app(self) -> BrimApp:
+        return cast("BrimApp", self._screen.app)
+
+    @property
+    def _controller(self) -> ChatController:
+        if self._screen.controller is None:
+            raise NotYetError
+        return self._screen.controller
+
+    # --- brim -----------------------------------------------------------------------------------------
+
+    def help(self, _: str) -> None:
+        from brim.tui.screens.help import HelpScreen
+
+        self._app.push_screen(HelpScreen())
+
+    def palette(self, _: str) -> None:
+        self._app.action_command_palette()
+
+    async def theme(self, argument: str) -> None:
+        from brim.tui.choosing import choose_theme
+
+        await choose_theme(self._app, argument)
+
+    def toggle_sessions(self, _: str) -> None:
+        self._screen.toggle_pane("sessions")
+
+    def toggle_context(self, _: str) -> None:
+        self._screen.toggle_pane("context")
+
+    def quit(self, _: str) -> None:
+        self._app.leave()
+
+    def exit(self, _: str) -> None:
+        self._app.leave()
+
+    # --- sessions -------------------------------------------------------------------------------------
+
+    async def new(self, _: str) -> None:
+        await self._controller.open_new()
+
+    async def clear(self, _: str) -> None:
+        await self._controller.open_new()
+
+    async def open_session(self, session_id: str) -> None:
+        await self._controller.open(session_id)
+
+    async def switch(self, argument: str) -> None:
+        from brim.tui.choosing import choose_session
+
+        chosen = await choose_session(self._app, self._controller, argument)
+        if chosen is not None:
+            await self._controller.open(chosen)
+
+    async def rename(self, argument: str) -> None:
+        session = self._controller.shown_session()
+        await self._rename(session.id, argument)
+
+    async def rename_session(self, session_id: str) -> None:
+        await self._rename(session_id, "")
+
+    async def _rename(self, session_id: str, title: str) -> None:
+        from brim.tui.choosing import ask
+
+        controller = self._controller
+        if not title:
+            session = await controller.manager.session(session_id)
+            title = await ask(self._app, "Rename session", session.title) or ""
+        if title.strip():
+            await controller.manager.rename(session_id, title)
+
+    async def delete(self, _: str) -> None:
+        await self._controller.delete(self._controller.shown_session().id)
+
+    async def delete_session(self, session_id: str) -> None:
+        await self._controller.delete(session_id)
+
+    async def undo_delete(self, _: str) -> None:
+        await self._controller.undo_delete()
+
+    async def export(self, argument: str) -> None:
+        from brim.tui.exporting import export
+
+        self._app.tell(await export(self._controller.manager, self._controller.shown_session(), argument))
+
+    # --- answers --------------------------------------------------------------------------------------
+
+    async def welcome(self, _: str) -> None:
+        from brim.tui.screens.welcome import WelcomeScreen
+
+        found = await self._app.push_screen_wait(WelcomeScreen(self._controller.manager))
+        if found is not None:
+            await self._controller.set_model(found)
+
+    async def model(self, argument: str) -> None:
+        from brim.tui.choosing import choose_model
+
+        chosen = await choose_model(self._app, self._controller, argument)
+        if chosen is not None:
+            await self._controller.set_model(chosen)
+
+    async def system(self, argument: str) -> None:
+        from brim.tui.choosing import ask
+
+        text: str | None = argument
+        if not argument:
+            text = await ask(
+                self._app, "System prompt", self._controller.system_prompt, has_several_lines=True
+            )
+        if text is not None:
+            await self._controller.set_system_prompt(text)
+            self._app.tell("The system prompt holds from the next answer on.")
+
+    async def store_draft(self, _: str) -> None:
+        await self._screen.drafts.store()
+
+    async def send(self, text: str) -> None:
+        await self._controller.send(text)
+
+    async def stop(self, _: str) -> None:
+        screen = self._screen
+        if screen.is_over_focused and screen.close_over():
+            return
+        if screen.controller is not None and screen.controller.is_answering:
+            await screen.controller.stop()
+        elif screen.find_bar.display:
+            screen.find_bar.close()
+        elif not screen.close_over():
+            screen.clear_selection()
+            screen.composer.focus()
+
+    async def retry(self, _: str) -> None:
+        await self._controller.retry()
+
+    async def take_back(self, _: str) -> None:
+        await self._controller.take_back_queue()
+
+    # --- the transcript -------------------------------------------------------------------------------
+
+    def find(self, argument: str) -> None:
+        self._screen.find_bar.open(argument)
+
+    def copy(self, _: str) -> None:
+        self._screen.transcript.action_copy_message()
+
+    def copy_code(self, _: str) -> None:
+        self._screen.transcript.action_copy_code()
+
+    def previous_message(self, _: str) -> None:
+        self._screen.transcript.action_previous_message()
+
+    def next_message(self, _: str) -> None:
+        self._screen.transcript.action_next_message()
+
+    def top(self, _: str) -> None:
+        self._screen.transcript.action_top()
+
+    def bottom(self, _: str) -> None:
+        self._screen.transcript.action_bottom()

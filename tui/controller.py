@@ -1,0 +1,280 @@
+"""Which session is shown, and what is done with it and the others."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from brim.core.errors import BrimError
+from brim.core.events import TurnFailed, TurnFinished, TurnStarted
+from brim.core.types import Message, OutlineRow, Session
+from brim.tui import bridge
+from brim.tui.views import AllSessionsView, OpenSessionView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from brim.core.hub import Subscription
+    from brim.core.sessions import SessionManager
+    from brim.tui.screens.chat import ChatScreen
+    from brim.tui.viewport import Place
+
+UNDO_S = 30.0
+"""How long the deletion of a session can be undone by its key, in seconds."""
+TAIL = 40
+"""How many of the last messages are read when a session is opened."""
+
+_TURN_BOUNDARIES = (TurnStarted, TurnFinished, TurnFailed)
+
+
+class _Source:
+    """Where the transcript reads the rest of a session."""
+
+    def __init__(self, manager: SessionManager, session_id: str) -> None:
+        self._manager = manager
+        self._session_id = session_id
+
+    async def outline(self) -> list[OutlineRow]:
+        """Return all messages without their texts."""
+        return await self._manager.outline(self._session_id)
+
+    async def messages_by_id(self, ids: Sequence[str]) -> list[Message]:
+        """Return messages with their texts."""
+        return await self._manager.messages_by_id(ids)
+
+
+class ChatController:
+    """Between the chat screen and the manager.
+
+    A session that has not been asked anything does not exist yet: ``session`` is then ``None``, and the
+    model and system prompt chosen for it wait here.
+    """
+
+    def __init__(self, manager: SessionManager, screen: ChatScreen) -> None:
+        self.manager = manager
+        self.session: Session | None = None
+        self._screen = screen
+        self._model = screen.wanted_model
+        self._system_prompt: str | None = None
+        self._open_view = OpenSessionView(screen, self)
+        self._places: dict[str, Place] = {}
+        self._watched: Subscription | None = None
+        self._deleted: list[tuple[float, str]] = []
+        self._sending = asyncio.Lock()
+        self._switching = asyncio.Lock()
+
+    # --- what is shown --------------------------------------------------------------------------------
+
+    @property
+    def session_id(self) -> str | None:
+        """The id of the session shown, ``None`` for one that does not exist yet."""
+        return self.session.id if self.session else None
+
+    @property
+    def model(self) -> str | None:
+        """The model id that answers next, ``None`` when none can be used."""
+        return self.session.model if self.session else self._model
+
+    @property
+    def system_prompt(self) -> str:
+        """The system prompt of the session shown."""
+        return self.session.system_prompt if self.session else self._system_prompt or ""
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether the session shown is being answered."""
+        return self.session_id in self.manager.running()
+
+    @property
+    def can_undo_delete(self) -> bool:
+        """Whether a session was deleted a short while ago."""
+        return bool(self._deleted) and monotonic() - self._deleted[-1][0] < UNDO_S
+
+    def shown_session(self) -> Session:
+        """Return the session shown. Raises `BrimError` where it does not exist yet."""
+        if self.session is None:
+            raise BrimError("This session is still empty.", hint="Send a message first.")
+        return self.session
+
+    # --- beginning ------------------------------------------------------------------------------------
+
+    async def start(self, wanted: str | None) -> None:
+        """Fill the list of sessions and show the one that is wanted, or a new one."""
+        everything = self.manager.subscribe(None)
+        for session_id in self.manager.running():
+            self._screen.sessions.mark(session_id, streaming=True)
+        self._watch(everything, AllSessionsView(self._screen, self))
+        if self._model is None:
+            self._model = await self.manager.default_model()
+        if wanted is None:
+            self._show_totals()
+            if self._model is None:
+                self._screen.welcome()
+        else:
+            await self.open((await self.manager.find_session(wanted)).id, keeps_typed=True)
+        self._screen.sessions.reload()
+        self._screen.composer.fill_recall(await self.manager.prompts(limit=200))
+
+    def _watch(self, subscription: Subscription, view: bridge.ChatView) -> None:
+        self._screen.run_worker(bridge.watch(subscription, view), group="watch")
+
+    # --- switching ------------------------------------------------------------------------------------
+
+    async def open(self, session_id: str, *, keeps_typed: bool = False) -> None:
+        """Show a session: its last messages, its answer as far as it has come, its draft, its place."""
+        async with self._switching:
+            if session_id == self.session_id:
+                return
+            session = await self.manager.session(session_id)
+            await self._leave_shown()
+            if session.model is None or self._screen.wanted_model:
+                session = await self._with_model(session)
+            subscription, messages, live = await self._attach(session_id)
+            self._watched = subscription
+            typed = self._screen.composer.draft if keeps_typed else ""
+            self.take(session)
+            screen = self._screen
+            screen.composer.restore(typed or session.draft)
+            screen.sessions.set_current(session_id)
+            screen.sessions.mark(session_id, unread=False)
+            await screen.transcript.show(
+                _Source(self.manager, session_id), session.messages, messages, self._places.get(session_id)
+            )
+            self._open_view.show_queue(session_id, session.queued)
+            self._open_view.show_usage(session_id, await self.manager.context_usage(session_id))
+            last = next((m for m in reversed(messages) if m.role == "assistant" and m is not live), None)
+            for meter in screen.meters:
+                meter.set_turn(last)
+            screen.show_answering(is_answering=live is not None)
+            self._watch(subscription, self._open_view)
+
+    async def _attach(self, session_id: str) -> tuple[Subscription, list[Message], Message | None]:
+        """Return a subscription, and the end of the session exactly as it was before its first event."""
+        while True:
+            probe = self.manager.subscribe(session_id)
+            messages = await self.manager.tail(session_id, limit=TAIL)
+            subscription, live = self.manager.subscribe(session_id), self.manager.live(session_id)
+            probe.close()
+            if not [e async for batch in probe.batches() for e in batch if isinstance(e, _TURN_BOUNDARIES)]:
+                return subscription, [live if live and m.id == live.id else m for m in messages], live
+            subscription.close()
+
+    async def _with_model(self, session: Session) -> Session:
+        """Give the session the model of the command line, once; one without a model gets the default."""
+        wanted, self._screen.wanted_model = self._screen.wanted_model or self._model, None
+        return session if wanted is None else await self.manager.set_model(session.id, wanted)
+
+    async def open_new(self) -> None:
+        """Show an empty session; it comes into being with its first message."""
+        async with self._switching:
+            if self.session is None:
+                self._screen.composer.focus()
+                return
+            model = self.session.model
+            await self._leave_shown()
+            self._model, self._system_prompt = model, None
+            self._show_empty()
+
+    async def _leave_shown(self) -> None:
+        """Keep the draft and the place of the session shown, and stop watching it."""
+        await self._screen.drafts.store()
+        if self._watched is not None:
+            self._watched.close()
+            self._watched = None
+        if self.session is not None:
+            self._places[self.session.id] = self._screen.transcript.place()
+
+    def _show_empty(self) -> None:
+        screen = self._screen
+        self.session = None
+        screen.transcript.clear()
+        screen.composer.restore(screen.state.new_draft)
+        screen.composer.queue_waits = False
+        screen.sessions.set_current(None)
+        screen.show_answering(is_answering=False)
+        screen.composer.focus()
+        self._show_totals()
+
+    def take(self, session: Session) -> None:
+        """Show the title, the model and the totals of the session that is open."""
+        self.session = session
+        self._show_totals()
+
+    def _show_totals(self) -> None:
+        self._screen.show_session(self.session, self.model)
+
+    def left(self, session_id: str) -> None:
+        """Show an empty session in place of one that is gone."""
+        if session_id == self.session_id:
+            if self._watched is not None:
+                self._watched.close()
+                self._watched = None
+            self._screen.drafts.forget()
+            self._show_empty()
+
+    # --- asking ---------------------------------------------------------------------------------------
+
+    async def send(self, text: str) -> None:
+        """Ask, in the order of the calls; the first message makes the session."""
+        async with self._sending:
+            if self.session is None:
+                session = await self.manager.create(model=self._model, system_prompt=self._system_prompt)
+                await self.open(session.id, keeps_typed=True)
+                self._screen.state.new_draft = ""
+            await self.manager.send(self.shown_session().id, text)
+
+    async def stop(self) -> None:
+        """Stop the answer of the session shown."""
+        if self.session is not None:
+            await self.manager.stop(self.session.id)
+
+    async def retry(self) -> None:
+        """Ask again for the last prompt."""
+        await self.manager.retry(self.shown_session().id)
+
+    async def take_back_queue(self) -> None:
+        """Put the prompts that wait into the composer."""
+        if self.session is not None and (texts := await self.manager.take_back_queue(self.session.id)):
+            self._screen.composer.put_back("\n\n".join(texts))
+
+    async def store_draft(self, draft: str) -> None:
+        """Keep what is in the composer with the session shown."""
+        if self.session is None:
+            self._screen.state.new_draft = draft
+        elif draft != self.session.draft:
+            self.session.draft = draft
+            await self.manager.save_draft(self.session.id, draft)
+
+    # --- changing -------------------------------------------------------------------------------------
+
+    async def set_model(self, model: str) -> None:
+        """Let another model answer from now on."""
+        if self.session is None:
+            self._model = model
+            self._show_totals()
+        else:
+            await self.manager.set_model(self.session.id, model)
+
+    async def set_system_prompt(self, text: str) -> None:
+        """Set the system prompt of the session shown."""
+        if self.session is None:
+            self._system_prompt = text
+        else:
+            self.take(await self.manager.set_system_prompt(self.session.id, text))
+
+    async def delete(self, session_id: str) -> None:
+        """Put a session into the bin, and say how to get it back."""
+        session = await self.manager.session(session_id)
+        if session_id == self.session_id:
+            await self._screen.drafts.store()
+        await self.manager.delete(session_id)
+        self._deleted.append((monotonic(), session_id))
+        self._screen.brim.tell(f"Deleted “{session.display_title}”. Ctrl+Z brings it back.")
+
+    async def undo_delete(self) -> None:
+        """Bring back the session deleted last."""
+        if self.can_undo_delete:
+            session = await self.manager.restore(self._deleted.pop()[1])
+            self._screen.sessions.put(session)
+            await self.open(session.id)

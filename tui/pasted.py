@@ -1,0 +1,60 @@
+"""Long pasted text, kept beside the composer so that a key press never waits for it to be wrapped."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST_CHARS = 50_000
+"""A paste of more characters than this is kept aside; inserting fewer takes about a frame."""
+LONGEST_LINE_CHARS = 4_000
+"""The same for a single line, which is wrapped again with each key."""
+
+_MARK = re.compile(r"⟦paste (\d+) · [\d,]+ characters⟧")
+
+
+def typed(text: str) -> str:
+    """Return what a person can have meant by ``text`` from a clipboard or a file: no control characters."""
+    if text.isprintable():
+        return text
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(c for c in text if c in "\n\t" or not _is_control(c))
+
+
+def _is_control(character: str) -> bool:
+    code = ord(character)
+    return code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000
+
+
+def is_long(text: str) -> bool:
+    """Whether ``text`` would make the composer slow."""
+    if len(text) > LONGEST_CHARS:
+        return True
+    return len(text) > LONGEST_LINE_CHARS and max(map(len, text.split("\n"))) > LONGEST_LINE_CHARS
+
+
+class Pasted:
+    """The long texts of one composer and the marks that stand for them."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def mark(self, text: str) -> str:
+        """Keep ``text`` and return the mark that stands for it; short text is returned as it is."""
+        if not is_long(text):
+            return text
+        if text not in self._texts:
+            self._texts.append(text)
+        number = self._texts.index(text) + 1
+        return f"⟦paste {number} · {len(text):,} characters⟧"
+
+    def whole(self, text: str) -> str:
+        """Return ``text`` with every mark replaced by what it stands for."""
+        return _MARK.sub(self._found, text) if self._texts else text
+
+    def _found(self, match: re.Match[str]) -> str:
+        number = int(match[1])
+        return self._texts[number - 1] if 1 <= number <= len(self._texts) else match[0]
+
+    def clear(self) -> None:
+        """Forget all texts: nothing stands for them any more."""
+        self._texts.clear()

@@ -1,0 +1,270 @@
+"""The chat: sessions on the left, the transcript and the composer, the context meter on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events, getters, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+
+from brim.tui.actions import BY_ID, screen_bindings
+from brim.tui.commands import Commands
+from brim.tui.drafts import DraftKeeper
+from brim.tui.state import ScreenState
+from brim.tui.widgets.command_list import CommandList
+from brim.tui.widgets.composer import Composer
+from brim.tui.widgets.context_meter import ContextMeter
+from brim.tui.widgets.find_bar import FindBar
+from brim.tui.widgets.header import Header
+from brim.tui.widgets.key_bar import KeyBar
+from brim.tui.widgets.meter_line import MeterLine
+from brim.tui.widgets.session_list import SessionList
+from brim.tui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from brim.core.sessions import SessionManager
+    from brim.core.types import Session
+    from brim.tui.app import BrimApp
+    from brim.tui.controller import ChatController
+
+_PANE_FITS = {"sessions": ("-wide", "-broad"), "context": ("-medium", "-wide", "-broad")}
+"""The width classes at which a side pane stands beside the chat; at others it lies over it."""
+
+
+class ChatScreen(Screen[None]):
+    """Composition, folding, and who is told when a widget says what the person wants."""
+
+    CSS_PATH = "chat.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*screen_bindings()]
+    AUTO_FOCUS = "#composer"
+
+    header = getters.query_one(Header)
+    sessions = getters.query_one(SessionList)
+    transcript = getters.query_one(Transcript)
+    find_bar = getters.query_one(FindBar)
+    meter_line = getters.query_one(MeterLine)
+    composer = getters.query_one(Composer)
+    command_list = getters.query_one(CommandList)
+    meter = getters.query_one(ContextMeter)
+    chat_pane = getters.query_one("#chat", Vertical)
+
+    def __init__(self, state: ScreenState, model: str | None) -> None:
+        super().__init__()
+        self.state = state
+        self.wanted_model = model
+        self.controller: ChatController | None = None
+        """``None`` until the store is open."""
+        self.commands = Commands(self)
+        self.drafts = DraftKeeper(self)
+        self._before_connection: list[str] = []
+        self._over: str | None = None
+        """The id of the side pane that lies over the chat."""
+
+    # --- composition ----------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        """Lay out the panes; nothing in them needs the manager yet."""
+        yield Header()
+        with Horizontal(id="panes"):
+            yield SessionList(self._load_sessions, id="sessions")
+            with Vertical(id="chat"):
+                yield Transcript(id="transcript")
+                yield FindBar()
+                commands = CommandList()
+                yield commands
+                yield MeterLine(id="meter-line")
+                yield Composer(id="composer", commands=commands)
+            yield ContextMeter(id="context")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Show what is known at once: the hints, the draft of a session that does not exist yet."""
+        self.show_answering(is_answering=False)
+        for pane in self.state.hidden:
+            self.add_class(f"-no-{pane}")
+        self.composer.restore(self.state.new_draft)
+
+    async def _load_sessions(self, limit: int, after: Session | None, title: str) -> list[Session]:
+        if self.controller is None:
+            return []
+        return await self.controller.manager.list_sessions(limit=limit, after=after, title=title)
+
+    async def connected(self, manager: SessionManager, wanted_session: str | None) -> None:
+        """Fill the panes and send what was asked before the store was open."""
+        from brim.tui.controller import ChatController
+
+        controller = ChatController(manager, self)
+        await controller.start(wanted_session)
+        self.controller = controller
+        for text in self._before_connection:
+            await controller.send(text)
+        self._before_connection.clear()
+
+    async def store_draft(self) -> None:
+        """Keep what is in the composer, for a quit."""
+        await self.drafts.store()
+
+    # --- panes ----------------------------------------------------------------------------------------
+
+    def toggle_pane(self, pane: str) -> None:
+        """Show or put away a side pane; beside the chat that is remembered, over it it is not."""
+        if not any(self.has_class(name) for name in _PANE_FITS[pane]):
+            self._lay_over(None if self._over == pane else pane)
+            return
+        hidden = self.toggle_class(f"-no-{pane}").has_class(f"-no-{pane}")
+        self.state.hidden = sorted({*self.state.hidden, pane} if hidden else {*self.state.hidden} - {pane})
+        if hidden and self.focused is None:
+            self.composer.focus()
+
+    def _lay_over(self, pane: str | None) -> None:
+        for name in _PANE_FITS:
+            self.query_one(f"#{name}").set_class(name == pane, "-over")
+        self._over = pane
+        if pane is None:
+            self.composer.focus()
+        elif (widget := self.query_one(f"#{pane}")).focusable:
+            widget.focus()
+
+    def close_over(self) -> bool:
+        """Put away the pane that lies over the chat; true if there was one."""
+        if self._over is None:
+            return False
+        self._lay_over(None)
+        return True
+
+    @on(events.Resize)
+    def _unfold(self) -> None:
+        if self._over is not None and any(self.has_class(name) for name in _PANE_FITS[self._over]):
+            self._lay_over(None)
+
+    # --- what the widgets say -------------------------------------------------------------------------
+
+    @on(Composer.Submitted)
+    def _submitted(self, event: Composer.Submitted) -> None:
+        self.drafts.forget()
+        self.commands.submit(event.text)
+
+    @on(Composer.Changed)
+    def _draft_changed(self) -> None:
+        self.drafts.changed()
+
+    @on(Composer.QueueWanted)
+    def _queue_wanted(self) -> None:
+        self.commands.run("take_back")
+
+    @on(Composer.ScrollWanted)
+    def _scroll_wanted(self, event: Composer.ScrollWanted) -> None:
+        if event.pages < 0:
+            self.transcript.action_page_up()
+        else:
+            self.transcript.action_page_down()
+
+    @on(CommandList.Taken)
+    def _command_taken(self, event: CommandList.Taken) -> None:
+        self.composer.take(event.slash)
+        self.composer.focus()
+
+    @on(FindBar.Changed)
+    def _find_changed(self, event: FindBar.Changed) -> None:
+        self.transcript.find(event.text)
+
+    @on(FindBar.StepWanted)
+    def _find_step(self, event: FindBar.StepWanted) -> None:
+        if event.by > 0:
+            self.transcript.action_find_next()
+        else:
+            self.transcript.action_find_previous()
+
+    @on(FindBar.Closed)
+    def _find_closed(self) -> None:
+        self.transcript.find("")
+        self.composer.focus()
+
+    @on(SessionList.Selected)
+    def _session_selected(self, event: SessionList.Selected) -> None:
+        self.commands.run("open_session", event.session_id)
+        if not self.close_over():
+            self.composer.focus()
+
+    @on(SessionList.NewWanted)
+    def _new_wanted(self) -> None:
+        self.commands.run("new")
+
+    @on(SessionList.RenameWanted)
+    def _rename_wanted(self, event: SessionList.RenameWanted) -> None:
+        self.commands.run("rename_session", event.session_id)
+
+    @on(SessionList.DeleteWanted)
+    def _delete_wanted(self, event: SessionList.DeleteWanted) -> None:
+        self.commands.run("delete_session", event.session_id)
+
+    @on(Transcript.RetryWanted)
+    def _retry_wanted(self) -> None:
+        self.commands.run("retry")
+
+    def welcome(self) -> None:
+        """Say what can be done where no model can be used."""
+        self.commands.run("welcome")
+
+    # --- doing ----------------------------------------------------------------------------------------
+
+    def action_do(self, action_id: str) -> None:
+        """Carry out an action of the table."""
+        self.commands.run(action_id)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Ctrl+Z belongs to the composer unless a deleted session can be brought back."""
+        if action == "do" and parameters == ("undo_delete",):
+            return self.controller is not None and self.controller.can_undo_delete
+        return super().check_action(action, parameters)
+
+    def keep(self, text: str) -> None:
+        """Keep a prompt until the store is open, in the order in which they came."""
+        self._before_connection.append(text)
+
+    # --- showing --------------------------------------------------------------------------------------
+
+    @property
+    def brim(self) -> BrimApp:
+        """The app, by its own type."""
+        return cast("BrimApp", self.app)
+
+    @property
+    def meters(self) -> tuple[ContextMeter, MeterLine]:
+        """Both meters; they are told the same."""
+        return self.meter, self.meter_line
+
+    @property
+    def is_over_focused(self) -> bool:
+        """Whether a pane that lies over the chat has the keys."""
+        return self._over is not None and bool(self.query(f"#{self._over}:focus-within, #{self._over}:focus"))
+
+    def show_session(self, session: Session | None, model: str | None) -> None:
+        """Show title, model and totals; ``None`` is a session that does not exist yet."""
+        self.header.set_title(session.display_title if session else "New session")
+        self.header.set_model(model)
+        self.header.set_cost(session)
+        for meter in self.meters:
+            meter.set_session(session)
+
+    def show_draft_tokens(self, tokens: int) -> None:
+        """Show what the draft weighs."""
+        self.composer.border_title = f"~{tokens:,} tok" if tokens else None
+        for meter in self.meters:
+            meter.set_draft(tokens)
+
+    def show_answering(self, *, is_answering: bool) -> None:
+        """Say at the composer what its keys do now."""
+        hints = [f"{BY_ID[name].key_label} {word}" for name, word in self._hints(is_answering)]
+        self.chat_pane.border_subtitle = " · ".join(hints)
+
+    @staticmethod
+    def _hints(is_answering: bool) -> Iterator[tuple[str, str]]:
+        yield "send", "queue" if is_answering else "send"
+        yield "newline", "newline"
+        if is_answering:
+            yield "stop", "stop"

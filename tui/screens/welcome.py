@@ -1,0 +1,69 @@
+"""What a person sees first where no model can be used: what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+if TYPE_CHECKING:
+    from brim.core.sessions import SessionManager
+
+_WAYS = (
+    ("OPENAI_API_KEY", "your key for OpenAI"),
+    ("ANTHROPIC_API_KEY", "your key for Anthropic"),
+    ("OPENAI_BASE_URL", "the address of a server that speaks OpenAI's protocol, such as\nllama.cpp, Ollama, vLLM or LM Studio"),
+    ("pip install 'brim[local]'", "a small model that runs on this machine, without key or network"),
+)  # fmt: skip
+
+
+class WelcomeScreen(ModalScreen[str | None]):
+    """Returns the model that has been found, or ``None`` when the person goes on without one."""
+
+    CSS_PATH = "dialogs.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,r", "check", "Check again", id="welcome_check", show=False),
+        Binding("escape", "dismiss(None)", "Later", id="welcome_later", show=False),
+    ]
+
+    def __init__(self, manager: SessionManager) -> None:
+        super().__init__()
+        self._manager = manager
+
+    def compose(self) -> ComposeResult:
+        """The ways, and what the last check found."""
+        parts: list[Content] = [
+            Content.styled("No model can be used yet. Any one of these is enough:", "bold"),
+            Content(""),
+        ]
+        for name, words in _WAYS:
+            parts += [
+                Content.styled(name, "bold $primary"),
+                *(Content.styled(f"  {line}", "$text-muted") for line in words.split("\n")),
+            ]
+        parts += [
+            Content(""),
+            Content("Set it in the environment, in .env or in config.toml (see brim doctor)."),
+        ]
+        with Vertical(id="dialog") as box:
+            box.border_title = "Welcome to brim"
+            box.border_subtitle = "Enter check again · Esc later · Ctrl+Q quit"
+            yield Static(Content("\n").join(parts))
+            yield Static("", id="found")
+
+    async def action_check(self) -> None:
+        """Look again for a model that can be used."""
+        self.query_one("#found", Static).update("Looking …")
+        self.run_worker(self._check(), exclusive=True)
+
+    async def _check(self) -> None:
+        model = await self._manager.default_model()
+        if model is not None:
+            self.dismiss(model)
+        else:
+            self.query_one("#found", Static).update("Still none.")
