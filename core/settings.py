@@ -1,0 +1,283 @@
+"""The settings: what there is, what values are right, and which place wins.
+
+From the strongest place to the weakest: command-line options, environment variables, a ``.env`` file in the
+working folder, ``config.toml``, defaults. `load_settings` reads them itself rather than through the sources
+of pydantic-settings, because an error has to name the line, and because a base URL is judged by the place
+of the key beside it before places are merged.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from brim.core.errors import SettingsError
+from brim.core.paths import Paths
+from brim.core.places import (
+    Found,
+    Source,
+    from_config,
+    from_dotenv,
+    from_environment,
+    from_options,
+    parse_config,
+)
+from brim.core.text import visible_line
+
+_SHOWN_CHARS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class MustBe:
+    """What a right value is, in words that end the sentence "it must be ..."."""
+
+    words: str
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a truth value is neither a number nor a text")
+    return value.strip() if isinstance(value, str) else value
+
+
+def _key(value: SecretStr) -> SecretStr:
+    key = value.get_secret_value().strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError("not a key")
+    return SecretStr(key)
+
+
+def _url(url: str) -> str:
+    parts = urlsplit(url)
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.port == 0
+        or not url.isprintable()
+    ):
+        raise ValueError("not a URL")
+    return url
+
+
+def _expanded(file: Path) -> Path:
+    try:
+        return file.expanduser()
+    except RuntimeError as error:
+        raise ValueError("nobody's home") from error
+
+
+_Bare = BeforeValidator(_bare)
+Key = Annotated[SecretStr, AfterValidator(_key), MustBe("printable ASCII characters without a space")]
+Url = Annotated[
+    str,
+    _Bare,
+    AfterValidator(_url),
+    MustBe("a URL that begins with http:// or https://, e.g. http://127.0.0.1:8080/v1"),
+]
+Name = Annotated[str, _Bare, Field(min_length=1), MustBe("a name")]
+Text = Annotated[str, MustBe("text")]
+Count = Annotated[int, _Bare, Field(gt=0), MustBe("a whole number above 0")]
+CountOrZero = Annotated[int, _Bare, Field(ge=0), MustBe("a whole number, 0 or more")]
+Seconds = Annotated[float, _Bare, Field(gt=0, allow_inf_nan=False), MustBe("a number of seconds above 0")]
+Temperature = Annotated[float, _Bare, Field(ge=0, le=2), MustBe("a number from 0 to 2")]
+Share = Annotated[float, _Bare, Field(gt=0, le=1), MustBe("a share of the window, above 0 and at most 1")]
+File = Annotated[Path, _Bare, AfterValidator(_expanded), MustBe("the path of a file")]
+
+
+class Settings(BaseSettings):
+    """All settings. Made by hand it takes nothing but its arguments; `load_settings` reads the places."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    openai_api_key: Key | None = Field(None, description="the key for OpenAI or a compatible server")
+    openai_base_url: Url | None = Field(
+        None, description="a server that speaks the OpenAI protocol, instead of OpenAI's own"
+    )
+    anthropic_api_key: Key | None = Field(None, description="the key for Anthropic")
+    anthropic_base_url: Url | None = Field(
+        None, description="a server that speaks the Anthropic protocol, instead of Anthropic's own"
+    )
+    default_model: Name | None = Field(
+        None,
+        description="the model of new sessions, e.g. anthropic:claude-sonnet-4-5; a bare name finds its provider",
+    )
+    theme: Name | None = Field(
+        None, description="the colours of the screen; without it the theme chosen last"
+    )
+    system_prompt: Text = Field("", description="the system prompt of new sessions")
+    temperature: Temperature | None = Field(
+        None, description="how freely the model chooses its words, 0 to 2; without it the provider's own"
+    )
+    max_tokens: Count | None = Field(
+        None, description="the longest answer, in tokens; without it the provider's own"
+    )
+    timeout_s: Seconds = Field(
+        120.0, description="seconds without a byte from the server before a request is given up"
+    )
+    max_retries: CountOrZero = Field(
+        2, description="how often a failed request is sent again before the turn fails"
+    )
+    context_window_size: Count = Field(
+        100_000,
+        description="the window in tokens; any value but the default overrules what is known of a model",
+    )
+    cleanup_threshold: Share = Field(
+        0.90, description="the share of the window from which old messages leave it"
+    )
+    cleanup_target: Share = Field(0.60, description="the share of the window that a cleanup comes down to")
+    min_messages_to_keep: CountOrZero = Field(
+        5, description="how many of the newest messages never leave the window"
+    )
+    local_model: File | None = Field(
+        None, description="a GGUF file for the local model, instead of the bundled one"
+    )
+    local_threads: Count | None = Field(
+        None, description="threads of the local model; without it all cores but one"
+    )
+    local_window: Count | None = Field(
+        None, description="the local model's window in tokens; without it the model's own"
+    )
+
+    _found: dict[str, Found] = PrivateAttr(default_factory=dict)
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take the arguments only: `load_settings` has already merged the places into them."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about values that were found and not used."""
+        return self._warnings
+
+    def source_of(self, field: str) -> Source:
+        """Return which place the value of a setting came from."""
+        return self._found[field].source if field in self._found else Source.DEFAULT
+
+    def place_of(self, field: str) -> str:
+        """Return where the value of a setting stands, in words, e.g. ``theme in config.toml line 4``."""
+        return self._found.get(field, Found(None, Source.DEFAULT, field)).place
+
+
+def load_settings(
+    paths: Paths,
+    options: Mapping[str, Any] | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    dotenv: Path | None = None,
+) -> Settings:
+    """Read all places and return the settings.
+
+    Args:
+        paths: where ``config.toml`` is.
+        options: values from the command line by field; ``None`` among them means not given.
+        environment: ``None`` is the environment of the process.
+        dotenv: the ``.env`` file; ``None`` is the one in the working folder.
+
+    Raises:
+        SettingsError: a value or a file is wrong. The sentence names the place and, but for keys, the value.
+    """
+    fields = Settings.model_fields
+    layers = (
+        from_options(options or {}),
+        from_environment(os.environ if environment is None else environment, fields),
+        from_dotenv(dotenv or Path(".env"), fields),
+        from_config(paths.config_file, fields),
+    )
+    found: dict[str, Found] = {}
+    for layer in reversed(layers):
+        found |= layer
+    warnings = tuple(
+        warning for provider in ("openai", "anthropic") if (warning := _distrust(provider, found)) is not None
+    )
+    settings = _checked(found)
+    settings._warnings = warnings
+    return settings
+
+
+def check_config(text: str) -> Settings:
+    """Return the settings that a ``config.toml`` with this text makes by itself.
+
+    Raises:
+        SettingsError: something in it is wrong.
+    """
+    return _checked(parse_config(text, Settings.model_fields))
+
+
+_TRUST = (Source.DOTENV, Source.CONFIG, Source.ENVIRONMENT, Source.OPTION)
+"""How much a place may decide about keys. ``.env`` comes first: it may belong to a cloned repository."""
+
+
+def _distrust(provider: str, found: dict[str, Found]) -> str | None:
+    """Drop a key and a base URL where the URL could send the key to a server its owner never chose.
+
+    A URL goes together with a key from the same place or one that is trusted less. Returns the sentence
+    that says what was dropped, ``None`` when the two go together.
+    """
+    url_field, key_field = f"{provider}_base_url", f"{provider}_api_key"
+    url, key = found.get(url_field), found.get(key_field)
+    if url is None or key is None or _TRUST.index(url.source) >= _TRUST.index(key.source):
+        return None
+    del found[url_field], found[key_field]
+    return (
+        f"{url.place} ({shown(url_field, url.value)}) would send the key from {key.place} there, "
+        "so brim uses neither: set both in the same place to use them."
+    )
+
+
+def _checked(found: dict[str, Found]) -> Settings:
+    try:
+        settings = Settings(**{field: one.value for field, one in found.items()})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+        raise SettingsError(_wrong(str(first["loc"][0]), found)) from None
+    settings._found = found
+    if settings.cleanup_target >= settings.cleanup_threshold:
+        target, threshold = (
+            f"{settings.place_of(field)} is {getattr(settings, field):g}"
+            for field in ("cleanup_target", "cleanup_threshold")
+        )
+        raise SettingsError(f"{target} and {threshold}, but the target must be below the threshold.")
+    return settings
+
+
+def _wrong(field: str, found: Mapping[str, Found]) -> str:
+    one = found[field]
+    if field.endswith("_api_key"):
+        return f"{one.place} is no usable key: a key is {_must_be(field)}."
+    return f"{one.place} is {shown(field, one.value)}, but it must be {_must_be(field)}."
+
+
+def _must_be(field: str) -> str:
+    """Return the words of a field's `MustBe`, which sits inside the union where the field may be ``None``."""
+    info = Settings.model_fields[field]
+    inside = (part for option in get_args(info.annotation) for part in getattr(option, "__metadata__", ()))
+    return next(part.words for part in (*info.metadata, *inside) if isinstance(part, MustBe))
+
+
+def shown(field: str, value: Any) -> str:
+    """Return a setting's value for a person: keys as stars, URLs without what may be secret in them."""
+    if field.endswith("_api_key"):
+        return "***"
+    text = str(value)
+    if field.endswith("_base_url"):
+        text = re.sub(r"//[^/@]*@", "//***@", text.partition("?")[0])
+    text = visible_line(text)
+    return f'"{text[:_SHOWN_CHARS]}…"' if len(text) > _SHOWN_CHARS else f'"{text}"'
