@@ -1,0 +1,281 @@
+"""Blocks as rows: the tokens of a piece of Markdown laid out at a width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markdown_it.token import Token
+from rich.segment import Segment
+from rich.style import Style
+
+from .code import language_of
+from .inks import Inks
+from .inline import Flow, FlowMemo, Misses, clean, flow
+from .panel import Panel
+from .region import Region
+from .rows import Row, body_width, prefixed, row_of, text_rows
+from .table import Table, TableRow
+from .table import lay_out as lay_out_table
+from .wrap import break_words, cut_runs, fitting
+
+_BULLETS = "•◦▪"
+
+
+class Layout:
+    """Lays out ``tokens``, which were parsed from ``region``.
+
+    ``first_code`` is the number of its first fenced block; ``settled`` says that no more text will come.
+    """
+
+    def __init__(
+        self,
+        region: Region,
+        tokens: Sequence[Token],
+        inks: Inks,
+        references: Misses,
+        *,
+        first_code: int = 0,
+        settled: bool = True,
+        memo: FlowMemo | None = None,
+    ) -> None:
+        self._lines = region.lines
+        self._starts = region.starts
+        self._tokens = tokens
+        self._inks = inks
+        self._references = references
+        self._code = first_code
+        self._settled = settled
+        self._memo = memo
+        self._at = 0
+        self._bullets = 0
+
+    def rows(self, width: int, ordinal: int | None = None) -> list[Row]:
+        """Return everything at ``width``; ``ordinal`` is the number of the item if that is what it is."""
+        made: list[Row] = []
+        while self._at < len(self._tokens):
+            before = self._at
+            rows = self._block(width, self._inks.text, ordinal)
+            if made and rows and self._tokens[before].type != "definition":
+                made.append(_gap(made[-1].end))
+            made += rows
+        return made
+
+    def _range(self, token: Token) -> tuple[int, int]:
+        """Return the range of the source that ``token`` stands in, without blank lines after it."""
+        first, last = token.map or (0, 0)
+        while last - 1 > first and not self._lines[min(last, len(self._lines)) - 1].strip(" \t>"):
+            last -= 1
+        last = min(last, len(self._lines))
+        return self._starts[first], max(self._starts[first], self._starts[last] - 1)
+
+    def _block(self, width: int, style: Style, ordinal: int | None = None) -> list[Row]:
+        token = self._tokens[self._at]
+        self._at += 1
+        rows: list[Row] = []
+        match token.type:
+            case "paragraph_open":
+                rows = self._paragraph(token, width, style)
+            case "heading_open":
+                rows = self._heading(token, width)
+            case "bullet_list_open" | "ordered_list_open":
+                rows = self._list(token, width, style, ordinal)
+            case "blockquote_open":
+                rows = self._quote(width)
+            case "fence":
+                rows = self._fence(token, width)
+            case "code_block":
+                rows = self._indented(token, width)
+            case "table_open":
+                rows = self._table(token, width, style)
+            case "hr":
+                rows = [Row([Segment("─" * width, self._inks.rule)], width, *self._range(token))]
+            case "html_block" | "too_deep":
+                rows = self._as_written(token, width)
+        return rows
+
+    def _flow(self, content: str, style: Style) -> Flow:
+        if self._memo is None:
+            return flow(content, style, self._inks, self._references)
+        return self._memo.flow(content, style, self._inks, self._references)
+
+    def _inline(self, token: Token, width: int, style: Style) -> list[Row]:
+        """Return the rows of an inline token, each with the part of the source that it shows."""
+        made = self._flow(token.content, style)
+        runs = fitting(made.runs, width) if width < 2 else made.runs
+        spans = break_words(runs, width)
+        places = _Places(token, self._lines, self._starts)
+        rows: list[Row] = []
+        before = -1
+        for (_, last), segments in zip(spans, cut_runs(runs, spans), strict=True):
+            start = places.after(before)
+            before = made.place(last) if width > 1 else len(token.content)
+            rows.append(row_of(segments, start, places.end(before)))
+        return rows
+
+    def _paragraph(self, token: Token, width: int, style: Style) -> list[Row]:
+        rows = self._inline(self._tokens[self._at], width, style)
+        self._at += 2
+        return _covering(rows, *self._range(token))
+
+    def _heading(self, token: Token, width: int) -> list[Row]:
+        level = int(token.tag[1])
+        style = self._inks.headings[level - 1]
+        start, end = self._range(token)
+        rows = self._inline(self._tokens[self._at], width, style)
+        self._at += 2
+        if level == 1:
+            line = "━" * max(1, *(row.cells for row in rows)) if rows else "━"
+            rows.append(Row([Segment(line, self._inks.rule)], len(line), end, end))
+        return _covering(rows, start, end)
+
+    def _children(self, width: int, style: Style, closing: str, *, loose: bool) -> list[Row]:
+        """Return the blocks up to the token ``closing``; not ``loose``: apart only where the source has it."""
+        made: list[Row] = []
+        while self._tokens[self._at].type != closing:
+            token = self._tokens[self._at]
+            rows = self._block(width, style)
+            if made and rows and (loose or self._blank_before(token)):
+                made.append(_gap(made[-1].end))
+            made += rows
+        self._at += 1
+        return made
+
+    def _blank_before(self, token: Token) -> bool:
+        first = token.map[0] if token.map else 0
+        return first > 0 and not self._lines[first - 1].strip(" \t>")
+
+    def _quote(self, width: int) -> list[Row]:
+        bar = Segment("▌ ", self._inks.quote_bar)
+        rows = self._children(body_width(width, 2), self._inks.quote, "blockquote_close", loose=True)
+        return prefixed(rows, width, bar, bar) if rows else []
+
+    def _list(self, token: Token, width: int, style: Style, ordinal: int | None) -> list[Row]:
+        ordered = token.type == "ordered_list_open"
+        closing = "ordered_list_close" if ordered else "bullet_list_close"
+        number = int(token.attrs.get("start", 1)) if ordinal is None else ordinal
+        self._bullets += not ordered
+        made: list[Row] = []
+        while self._tokens[self._at].type != closing:
+            item = self._tokens[self._at]
+            if made and self._blank_before(item):
+                made.append(_gap(made[-1].end))
+            made += self._item(item, width, style, f"{number}{token.markup}" if ordered else "")
+            number += 1
+        self._at += 1
+        self._bullets -= not ordered
+        return made
+
+    def _item(self, item: Token, width: int, style: Style, number: str) -> list[Row]:
+        self._at += 1
+        checked = item.meta.get("checked")
+        if checked is not None:
+            mark = f"{number} " * bool(number) + ("☑" if checked else "☐")
+        else:
+            mark = number or _BULLETS[(self._bullets - 1) % len(_BULLETS)]
+        text = f"{mark:>{3 if number else 2}} "
+        rows = self._children(body_width(width, len(text)), style, "list_item_close", loose=False)
+        start, end = self._range(item)
+        if not rows:
+            rows = [Row([], 0, start, end)]
+        return _covering(prefixed(rows, width, Segment(text, self._inks.marker)), start, end)
+
+    def _fence(self, token: Token, width: int) -> list[Row]:
+        first, last = token.map or (0, 0)
+        number = self._code
+        self._code += 1
+        language = language_of(clean(token.info))
+        lines = token.content.removesuffix("\n").split("\n") if token.content else []
+        start, end = self._range(token)
+        panel = Panel(width, self._inks, number)
+        closing = self._starts[min(first + 1 + len(lines), last)]
+        rows = [
+            panel.label(language, start, self._starts[first + 1] - 1),
+            *panel.code(lines, language, self._starts[first + 1 :], settled=self._settled),
+            panel.bottom(min(closing, end), end),
+        ]
+        return _covering(rows, start, end)
+
+    def _indented(self, token: Token, width: int) -> list[Row]:
+        first = token.map[0] if token.map else 0
+        lines = token.content.rstrip("\n").split("\n")
+        panel = Panel(width, self._inks, None)
+        rows = panel.code(lines, "", self._starts[first:], settled=self._settled)
+        return _covering(rows, *self._range(token))
+
+    def _as_written(self, token: Token, width: int) -> list[Row]:
+        start, end = self._range(token)
+        text = clean(token.content.strip("\n"))
+        return text_rows(text, self._inks.dim, width, start, end) if text.strip() else []
+
+    def _table(self, token: Token, width: int, style: Style) -> list[Row]:
+        rows: list[TableRow] = []
+        aligns: list[str] = []
+        while (part := self._tokens[self._at]).type != "table_close":
+            self._at += 1
+            if part.type == "tr_open":
+                # A row of the body has its own line, the header's is that of the table.
+                rows.append(TableRow([], *self._range(part if part.map else token)))
+            elif part.type in ("th_open", "td_open"):
+                header = part.type == "th_open"
+                if header:
+                    aligns.append(str(part.attrs.get("style", "text-align:left")).removeprefix("text-align:"))
+                ink = style + self._inks.table_header if header else style
+                rows[-1].cells.append(self._flow(self._tokens[self._at].content, ink))
+        self._at += 1
+        start, end = self._range(token)
+        first = token.map[0] if token.map else 0
+        header_row = rows[0]._replace(start=start, end=self._starts[first + 1] - 1)
+        table = Table(header_row, aligns, rows[1:], self._starts[first + 2] - 1)
+        return _covering(lay_out_table(table, width, self._inks), start, end)
+
+
+def _gap(place: int) -> Row:
+    return Row([], 0, place, place)
+
+
+def _covering(rows: list[Row], start: int, end: int) -> list[Row]:
+    """Return ``rows`` stretched so that together they show all of the source from ``start`` to ``end``."""
+    if rows:
+        rows[0] = rows[0]._replace(start=start, end=max(start, rows[0].end))
+        rows[-1] = rows[-1]._replace(end=end)
+    return rows
+
+
+class _Places:
+    """Where the characters of an inline token's content stand in the document."""
+
+    def __init__(self, token: Token, lines: Sequence[str], starts: Sequence[int]) -> None:
+        self._content = token.content
+        self._first = token.map[0] if token.map else 0
+        self._lines = lines
+        self._starts = starts
+
+    def _find(self, place: int) -> tuple[int, int, str]:
+        """Return the source line, the column in the content's line and the content's line of ``place``."""
+        number = self._content.count("\n", 0, place)
+        column_zero = self._content.rfind("\n", 0, place) + 1
+        end = self._content.find("\n", place)
+        text = self._content[column_zero : len(self._content) if end < 0 else end]
+        return min(self._first + number, len(self._lines) - 1), place - column_zero, text
+
+    def after(self, place: int) -> int:
+        """Return where a row starts, given the place in the content where the row before ended, or -1."""
+        if place < 0:
+            return self._starts[self._first]
+        while place < len(self._content) and self._content[place] in " \t":
+            place += 1
+        if place < len(self._content) and self._content[place] == "\n":
+            return self._starts[min(self._find(place)[0] + 1, len(self._lines) - 1)]
+        return self._at(place)
+
+    def end(self, place: int) -> int:
+        """Return where a row ends whose last character ends at ``place`` of the content."""
+        line, column, text = self._find(place)
+        if not text[column:].strip():
+            return self._starts[line] + len(self._lines[line])
+        return self._at(place)
+
+    def _at(self, place: int) -> int:
+        line, column, text = self._find(place)
+        shift = max(0, self._lines[line].rfind(text.strip()))
+        return self._starts[line] + shift + max(0, column - (len(text) - len(text.lstrip())))
