@@ -24,12 +24,16 @@ def model_path() -> Path:
 
 
 def local_agent(
-    folder: Path, *, max_tokens: int | None = 24, window_tokens: int | None = 1024, **fields: object
+    folder: Path,
+    *,
+    path: Path | None = None,
+    max_tokens: int | None = 24,
+    window_tokens: int | None = 1024,
 ) -> LocalAgent:
-    """Return an agent for the model with a short answer and a small window, its log below ``folder``."""
-    config = AgentConfig(model="smollm2", max_tokens=max_tokens, temperature=0.0, **fields)
+    """Return an agent for the model or another file: short answers, a small window, its log below ``folder``."""
+    config = AgentConfig(model="" if path else "smollm2", max_tokens=max_tokens, temperature=0.0)
     return LocalAgent(
-        config, model_path=model_path(), log_folder=folder / "logs", window_tokens=window_tokens
+        config, model_path=path or model_path(), log_folder=folder / "logs", window_tokens=window_tokens
     )
 
 
