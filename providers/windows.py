@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,11 +73,13 @@ async def _get(base_url: str, path: str, api_key: SecretStr | None) -> object:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             return await asyncio.to_thread(_fetch, base_url, path, api_key)
-    except (TimeoutError, OSError, HTTPException, ValueError):
+    except (OSError, ValueError):
         return None
 
 
 def _fetch(base_url: str, path: str, api_key: SecretStr | None) -> object:
+    from http.client import HTTPConnection, HTTPException, HTTPSConnection
+
     parts = urlsplit(base_url)
     make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = make(parts.hostname or "", parts.port, timeout=PROBE_TIMEOUT_S)
@@ -89,5 +90,7 @@ def _fetch(base_url: str, path: str, api_key: SecretStr | None) -> object:
         )
         response = connection.getresponse()
         return json.loads(response.read(_LARGEST_BODY)) if response.status == 200 else None
+    except HTTPException:
+        return None
     finally:
         connection.close()

@@ -1,0 +1,57 @@
+"""Model ids: ``provider:model``, and which provider a bare name belongs to."""
+
+from __future__ import annotations
+
+import re
+
+from brim.core.errors import AgentError
+from brim.providers.local import find_model
+
+PROVIDERS = ("openai", "anthropic", "local", "scripted")
+CUSTOM = "agent"
+"""Stands before the name of a person's own agent, as in ``agent:my_module:MyAgent``."""
+
+_OPENAI = re.compile(r"(?:gpt|chatgpt|codex)\b|o[1-9]\b|ft:(?:gpt|o[1-9])", re.IGNORECASE)
+_ANTHROPIC = re.compile(r"claude\b", re.IGNORECASE)
+
+
+def model_id(name: str, *, has_own_server: bool) -> str:
+    """Return the id that a name means; ``gpt-4`` is ``openai:gpt-4``.
+
+    Args:
+        name: an id, or a model's name alone, which may hold colons itself (``llama3.2:3b``).
+        has_own_server: whether the OpenAI protocol is spoken to another server; it takes every other name.
+
+    Raises:
+        AgentError: no provider has such a model.
+    """
+    name = name.strip()
+    provider, colon, model = name.partition(":")
+    if colon and model and provider in (*PROVIDERS, CUSTOM):
+        return name
+    if _ANTHROPIC.match(name):
+        return f"anthropic:{name}"
+    if _OPENAI.match(name):
+        return f"openai:{name}"
+    if name and find_model(name) is not None:
+        return f"local:{name}"
+    if name and has_own_server and name not in PROVIDERS:
+        return f"openai:{name}"
+    raise _unknown(name, provider if colon else "")
+
+
+def _unknown(name: str, provider: str) -> AgentError:
+    known = ", ".join(PROVIDERS[:-1])
+    hint = "See `brim models` for what can be used."
+    if not name:
+        return AgentError("No model is named.", hint=hint)
+    if name.rstrip(":") in PROVIDERS:
+        return AgentError(f"“{name}” names a provider and no model.", hint=hint)
+    if provider:
+        return AgentError(
+            f"There is no provider “{provider}” for the model “{name}”.", hint=f"There are {known}. {hint}"
+        )
+    return AgentError(
+        f"No provider is known to have the model “{name}”.",
+        hint=f"Name one: {known}, as in openai:{name}. {hint}",
+    )

@@ -1,0 +1,232 @@
+"""Where agents come from: model ids, the agents behind them, and the connections that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from brim.core.agent import AgentInterface, AgentSource
+from brim.core.catalogue import known
+from brim.core.errors import AgentError
+from brim.core.types import AgentConfig, ModelInfo
+from brim.providers import demo
+from brim.providers.anthropic import AnthropicAgent, AnthropicServer
+from brim.providers.local import BUNDLED_MODEL, LocalAgent, find_model, is_installed
+from brim.providers.names import CUSTOM, model_id
+from brim.providers.openai import OpenAIAgent, OpenAIServer
+from brim.providers.scripted import ScriptedAgent
+from brim.providers.windows import served_models
+
+GENERAL_MODELS = {"openai": "gpt-6.1-terra", "anthropic": "claude-sonnet-5-5"}
+"""The model of a new session by provider: current, for everything, at a middling price."""
+
+
+SCRIPTS: dict[str, Callable[[], AgentInterface]] = {
+    "demo": lambda: ScriptedAgent(
+        demo.script, tokens_per_s=demo.TOKENS_PER_S, model="demo", window=demo.WINDOW_TOKENS
+    ),
+    "echo": lambda: ScriptedAgent(model="echo"),
+}
+"""The models of the provider ``scripted``."""
+
+
+class ModelSettings(Protocol):
+    """The settings that agents are made from; ``None`` means not set."""
+
+    @property
+    def openai_api_key(self) -> SecretStr | None: ...
+    @property
+    def openai_base_url(self) -> str | None: ...
+    @property
+    def anthropic_api_key(self) -> SecretStr | None: ...
+    @property
+    def anthropic_base_url(self) -> str | None: ...
+    @property
+    def default_model(self) -> str | None: ...
+    @property
+    def temperature(self) -> float | None: ...
+    @property
+    def max_tokens(self) -> int | None: ...
+    @property
+    def timeout_s(self) -> float: ...
+    @property
+    def max_retries(self) -> int: ...
+    @property
+    def local_model(self) -> Path | None: ...
+    @property
+    def local_threads(self) -> int | None: ...
+    @property
+    def local_window(self) -> int | None: ...
+
+
+async def _no_last_model() -> str | None:
+    return None
+
+
+class Registry(AgentSource):
+    """All agents of one brim.
+
+    Nothing is imported, connected or started before the first request needs it.
+
+    Args:
+        settings: keys, addresses and limits.
+        log_folder: for what the local model prints.
+        last_model: gives the id of the model used last, ``None`` if there was none.
+    """
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        log_folder: Path,
+        *,
+        last_model: Callable[[], Awaitable[str | None]] = _no_last_model,
+    ) -> None:
+        self._settings = settings
+        self._log_folder = log_folder
+        self._last_model = last_model
+        self._agents: dict[str, AgentInterface] = {}
+        self._openai = OpenAIServer(settings.openai_base_url, settings.openai_api_key)
+        self._anthropic = AnthropicServer(settings.anthropic_base_url, settings.anthropic_api_key)
+
+    def use(self, agent: AgentInterface, model: str) -> None:
+        """Answer for ``model`` with an agent made elsewhere, e.g. for ``agent:my_module:MyAgent``."""
+        self._agents[model] = agent
+
+    def resolve(self, name: str) -> str:
+        """Return the id that a name means, e.g. ``openai:gpt-4`` for ``gpt-4``.
+
+        Raises:
+            AgentError: nothing has that name.
+        """
+        if name in self._agents:
+            return name
+        return model_id(name, has_own_server=not self._openai.is_own)
+
+    async def agent_for(self, model: str) -> AgentInterface:
+        """Return the agent for a model id or a bare name; the same one for the same id."""
+        found = self.resolve(model)
+        if found not in self._agents:
+            self._agents[found] = self._make(found)
+        return self._agents[found]
+
+    async def models(self) -> list[ModelInfo]:
+        """Return what can be named, that which can be used now first."""
+        listed = [
+            *(ModelInfo(id=model) for model in self._agents if model.startswith(f"{CUSTOM}:")),
+            *(await known("openai") if self._openai.is_own else await self._served()),
+            *await known("anthropic"),
+            ModelInfo(id=self._local_id, window_tokens=self._settings.local_window),
+            ModelInfo(id="scripted:demo", window_tokens=demo.WINDOW_TOKENS),
+        ]
+        models = [replace(model, unavailable=self.unavailable(model.id)) for model in listed]
+        return sorted(models, key=lambda model: bool(model.unavailable))
+
+    async def default_model(self) -> str | None:
+        """Return the id of the model for a new session, ``None`` when no model can be used.
+
+        A ``default_model`` of the settings is taken even if nothing has that name: the turn then says so.
+        """
+        if chosen := self._settings.default_model:
+            try:
+                return self.resolve(chosen)
+            except AgentError:
+                return chosen
+        if (last := await self._last_model()) and self._is_usable(last):
+            return self.resolve(last)
+        for has_key in (True, False):
+            for server in (self._openai, self._anthropic):
+                if has_key is (server.api_key is not None) and (model := await self._general(server)):
+                    return model
+        return self._local_id if self._is_usable(self._local_id) else None
+
+    def unavailable(self, model: str) -> str:
+        """Return why a model id cannot be used now, as a sentence; empty if it can, as far as can be seen.
+
+        No server is asked.
+        """
+        provider, _, name = model.partition(":")
+        if provider in self._servers:
+            server = self._servers[provider]
+            return f"Set {server.key_variable}." if server.is_own and server.api_key is None else ""
+        if provider == "local" and not is_installed():
+            return "llama.cpp is not installed: pip install 'brim[local]'."
+        if provider == "local" and self._local_file(name) is None:
+            return f"There is no file of the local model “{name}”."
+        if provider == CUSTOM and model not in self._agents:
+            return f"Start brim with --agent {name}."
+        return ""
+
+    async def aclose(self) -> None:
+        """Close all agents, then the connections; an agent that fails to close keeps no other open."""
+        agents, self._agents = list(self._agents.values()), {}
+        async with AsyncExitStack() as stack:
+            for one in (*self._servers.values(), *agents):
+                stack.push_async_callback(one.aclose)
+
+    @property
+    def _servers(self) -> dict[str, OpenAIServer | AnthropicServer]:
+        return {"openai": self._openai, "anthropic": self._anthropic}
+
+    @property
+    def _local_id(self) -> str:
+        file = self._settings.local_model
+        return f"local:{file.stem if file else BUNDLED_MODEL}"
+
+    def _local_file(self, name: str) -> Path | None:
+        file = self._settings.local_model
+        if file is not None and name == file.stem:
+            return file if file.is_file() else None
+        return find_model(name)
+
+    def _is_usable(self, model: str) -> bool:
+        try:
+            return not self.unavailable(self.resolve(model))
+        except AgentError:
+            return False
+
+    async def _served(self) -> list[ModelInfo]:
+        """Return what the server of one's own lists; nothing if it does not answer."""
+        models = await served_models(self._openai.base_url, self._openai.api_key) or []
+        return [ModelInfo(id=f"openai:{model.name}", window_tokens=model.window_tokens) for model in models]
+
+    async def _general(self, server: OpenAIServer | AnthropicServer) -> str | None:
+        """Return the id of a server's model for everything, ``None`` if it cannot be found out."""
+        general = f"{server.provider}:{GENERAL_MODELS[server.provider]}"
+        if server.is_own or server is self._anthropic:
+            return general if server.api_key else None
+        served = [model.id for model in await self._served()]
+        return general if general in served else next(iter(served), None)
+
+    def _make(self, model: str) -> AgentInterface:
+        provider, _, name = model.partition(":")
+        # An agent without a key is made: what it raises when it is asked is the better sentence.
+        if provider not in self._servers and (reason := self.unavailable(model)):
+            raise AgentError(f"The model {model} cannot be used.", hint=reason)
+        config = AgentConfig(
+            model=name,
+            temperature=self._settings.temperature,
+            max_tokens=self._settings.max_tokens,
+            timeout_s=self._settings.timeout_s,
+            max_retries=self._settings.max_retries,
+        )
+        match provider:
+            case "openai":
+                return OpenAIAgent(config, self._openai)
+            case "anthropic":
+                return AnthropicAgent(config, self._anthropic)
+            case "local" if (file := self._local_file(name)) is not None:
+                return LocalAgent(
+                    config,
+                    model_path=file,
+                    log_folder=self._log_folder,
+                    threads=self._settings.local_threads,
+                    window_tokens=self._settings.local_window,
+                )
+        if name not in SCRIPTS:
+            raise AgentError(f"There is no script “{name}”.", hint=f"There are {', '.join(SCRIPTS)}.")
+        return SCRIPTS[name]()
