@@ -158,6 +158,13 @@ class Drawing:
         layout = Layout(region, tokens, inks, known, first_code=piece.first_code, settled=settled, memo=memo)
         rows = layout.rows(self.width, piece.ordinal)
         piece.missed = frozenset(known.missed)
+        start = piece.start
+        for number, row in enumerate(rows):
+            # What a block shows of the source may be known too late or too early by some characters.
+            if row.start < start or row.end < row.start:
+                begin = max(row.start, start)
+                rows[number] = row._replace(start=begin, end=max(begin, row.end))
+            start = rows[number].start
         return [self._line(row) for row in rows]
 
     def _line(self, row: Row) -> Line:

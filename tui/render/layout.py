@@ -185,7 +185,10 @@ class Layout:
         self._code += 1
         language = language_of(clean(token.info))
         lines = token.content.removesuffix("\n").split("\n") if token.content else []
-        start, end = self._range(token)
+        start, end = (
+            self._starts[first],
+            max(self._starts[first], self._starts[min(last, len(self._lines))] - 1),
+        )
         panel = Panel(width, self._inks, number)
         closing = self._starts[min(first + 1 + len(lines), last)]
         rows = [

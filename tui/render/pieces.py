@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from markdown_it.token import Token
@@ -145,7 +145,7 @@ class Splitter:
         if at_end and final:
             self._mark_end()
         region = Region(text[at:cut], at)
-        parts = list(_parts(parse_blocks(text[at:cut], self._state.inside), self._state))
+        parts = list(_parts(parse_blocks(text[at:cut], self._state.inside), region, self._state))
         count = len(parts) if at_end and final else _settled(parts, region)
         for number, part in enumerate(parts[:count]):
             following = parts[number + 1] if number + 1 < len(parts) else None
@@ -227,8 +227,7 @@ class Splitter:
             return False
         if final and (end is None or end >= len(text)):
             self._mark_end()
-        piece = fence.piece
-        piece.end = len(text) if end is None else end
+        piece = replace(fence.piece, end=len(text) if end is None else end)
         self.pieces.append(piece)
         codes = self._state.codes + 1
         self._state = _State(piece.end, codes=codes, references=self.references)
@@ -279,7 +278,7 @@ def _end(parts: list[_Part], number: int, region: Region, length: int) -> int:
     return region.starts[parts[number + 1].first] if number + 1 < len(parts) else length
 
 
-def _parts(tokens: list[Token], state: _State) -> Iterator[_Part]:
+def _parts(tokens: list[Token], region: Region, state: _State) -> Iterator[_Part]:
     """Yield the parts of a region's tokens. The first of them may go on in what was cut before."""
     at = end = 0
     pending: list[Token] = []
@@ -301,7 +300,7 @@ def _parts(tokens: list[Token], state: _State) -> Iterator[_Part]:
         if opening.type in ("bullet_list_open", "ordered_list_open"):
             yield from _items(pending, block, _Part([], first, starts, 2, inside, ordinal, gap))
         elif opening.type == "blockquote_open":
-            yield from _quoted(pending, block, _Part([], first, starts, 2, inside, None, gap))
+            yield from _quoted(pending, block, region, _Part([], first, starts, 2, inside, None, gap))
         else:
             yield _Part(pending + block, first, starts, 2, None, None, gap)
         first = end = lines[1]
@@ -323,46 +322,43 @@ def _children(block: list[Token]) -> Iterator[list[Token]]:
 
 def _items(pending: list[Token], block: list[Token], head: _Part) -> Iterator[_Part]:
     ordered = block[0].type == "ordered_list_open"
-    number = head.ordinal
-    if number is None and ordered:
-        number = int(block[0].attrs.get("start", 1))
-    ordinal = number
-    previous: Token | None = None
+    ordinal = head.ordinal
+    if ordinal is None and ordered:
+        ordinal = int(block[0].attrs.get("start", 1))
+    part: _Part | None = None
     for item in _children(block):
-        tokens = [*pending, block[0], *item, block[-1]] if previous is None else [block[0], *item, block[-1]]
-        if previous is None:
-            yield _Part(tokens, head.first, head.starts, 2, head.inside, ordinal, head.gap)
+        if part is None:
+            tokens = [*pending, block[0], *item, block[-1]]
+            part = _Part(tokens, head.first, head.starts, 2, head.inside, ordinal, head.gap)
         else:
-            line = item[0].map[0] if item[0].map else 0
-            yield _Part(tokens, line, line, 1, "list", ordinal, "item")
-        previous = item[0]
+            line = item[0].map[0] if item[0].map else part.first
+            part = _Part([block[0], *item, block[-1]], line, line, 1, "list", ordinal, "item")
+        yield part
         ordinal = ordinal + 1 if ordinal is not None else None
 
 
-def _quoted(pending: list[Token], block: list[Token], head: _Part) -> Iterator[_Part]:
-    group: list[Token] = []
-    made: list[_Part] = []
-    first, starts = head.first, head.starts
+def _quoted(pending: list[Token], block: list[Token], region: Region, head: _Part) -> Iterator[_Part]:
+    """Yield a part for every block in a quote, with the definitions before it."""
+    part = _Part([*pending, block[0]], head.first, head.starts, 2, head.inside, None, head.gap)
+    complete = False
+    end = head.first
     for child in _children(block):
         opening = child[0]
-        if not group and made and opening.map:
-            starts = opening.map[0]
-        group += child
-        if opening.type == "definition":
-            continue
-        if made:
-            made.append(_Part([block[0], *group, block[-1]], first, starts, 2, "quote", None, "bar"))
-        else:
-            made.append(
-                _Part([*pending, block[0], *group, block[-1]], first, starts, 2, head.inside, None, head.gap)
-            )
-        first = opening.map[1] if opening.map else first
-        group = []
-    if group or not made:
-        if made:
-            made[-1].tokens[-1:] = [*group, block[-1]]
-        else:
-            made.append(
-                _Part([*pending, block[0], *group, block[-1]], first, starts, 2, head.inside, None, head.gap)
-            )
-    yield from made
+        # A deeply indented line goes on in a quote, but does not begin one.
+        if complete and _indent(region.lines[end]) < 4:
+            part.tokens.append(block[-1])
+            yield part
+            starts = opening.map[0] if opening.map else end
+            part = _Part([block[0]], end, starts, 2, "quote", None, "bar")
+            complete = False
+        part.tokens += child
+        if opening.type != "definition":
+            complete = True
+            end = opening.map[1] if opening.map else end
+    part.tokens.append(block[-1])
+    yield part
+
+
+def _indent(line: str) -> int:
+    line = line.expandtabs(4)
+    return len(line) - len(line.lstrip(" "))

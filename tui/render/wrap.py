@@ -88,11 +88,15 @@ def _clusters(runs: Sequence[Run]) -> list[tuple[int, int, int]]:
     clusters: list[tuple[int, int, int]] = []
     offset = 0
     for text, _ in runs:
-        if is_narrow(text):
-            clusters += [(place, place + 1, 1) for place in range(offset, offset + len(text))]
-        else:
-            clusters += [(a + offset, b + offset, cells) for a, b, cells in split_graphemes(text)[0]]
-        offset += len(text)
+        for number, line in enumerate(text.split("\n")):
+            if number:
+                clusters.append((offset, offset + 1, 0))
+                offset += 1
+            if is_narrow(line):
+                clusters += [(place, place + 1, 1) for place in range(offset, offset + len(line))]
+            else:
+                clusters += [(a + offset, b + offset, cells) for a, b, cells in split_graphemes(line)[0]]
+            offset += len(line)
     return clusters
 
 
