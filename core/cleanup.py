@@ -70,7 +70,7 @@ def plan_cleanup(
     goal = int(target * limit_tokens)
     groups = _groups(window)
     newest = (
-        {message.id for message in window[len(window) - min_messages_to_keep :]}
+        {message.id for message in window[max(0, len(window) - min_messages_to_keep) :]}
         if min_messages_to_keep
         else set()
     )

@@ -171,6 +171,10 @@ class Settings(BaseSettings):
         """Return which place the value of a setting came from."""
         return self._found[field].source if field in self._found else Source.DEFAULT
 
+    def line_of(self, field: str) -> int | None:
+        """Return the line of its file that the value of a setting came from, ``None`` for other places."""
+        return self._found[field].line if field in self._found else None
+
     def place_of(self, field: str) -> str:
         """Return where the value of a setting stands, in words, e.g. ``theme in config.toml line 4``."""
         return self._found.get(field, Found(None, Source.DEFAULT, field)).place

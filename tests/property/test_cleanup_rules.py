@@ -25,7 +25,7 @@ def test_cleanup_keeps_its_promises(window, fixed, limit, keep):
 
     assert sorted(left | {m.id for m in plan.staying}) == sorted(ids)
     assert [m.id for m in plan.staying] == [i for i in ids if i not in left]
-    newest = set(ids[len(ids) - keep :]) if keep else set()
+    newest = set(list(reversed(ids))[:keep])
     for message in plan.leaving:
         assert message.role != "system"
         assert not message.pinned
