@@ -1,0 +1,101 @@
+"""Both protocols against a real llama.cpp server with a small real model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+
+import pytest
+from pydantic import SecretStr
+
+from brim.core import errors
+from brim.core.agent import AgentInterface
+from brim.core.events import Done, TextDelta, UsageReported
+from brim.core.types import AgentConfig, AgentContext, Message
+from brim.providers.anthropic import AnthropicAgent
+from brim.providers.openai import OpenAIAgent
+from brim.providers.windows import served_models
+from tests.support import llama_server
+from tests.support.llama_server import LlamaServer
+
+llama = llama_server.llama
+LONG = "Count the words of this sentence, please. " * 600
+
+Make = Callable[..., AgentInterface]
+
+
+@pytest.fixture(params=["openai", "anthropic"])
+async def make(request: pytest.FixtureRequest, llama: LlamaServer) -> AsyncIterator[Make]:
+    """Return a maker of agents that ask the server over one of the protocols."""
+    made: list[AgentInterface] = []
+
+    def make(key: str = llama.key, max_tokens: int = 24) -> AgentInterface:
+        config = AgentConfig(
+            model=llama.model,
+            api_key=SecretStr(key),
+            base_url=llama.openai_url if request.param == "openai" else llama.url,
+            temperature=0.0,
+            max_tokens=max_tokens,
+            max_retries=0,
+        )
+        made.append(OpenAIAgent(config) if request.param == "openai" else AnthropicAgent(config))
+        return made[-1]
+
+    yield make
+    for agent in made:
+        await agent.aclose()
+
+
+async def test_an_answer_with_text_usage_and_an_end(make: Make) -> None:
+    history = [
+        Message(role="system", content="You are a geographer. Answer in one sentence."),
+        Message(role="user", content="What is the capital of Italy?"),
+        Message(role="assistant", content="The capital of Italy is Rome."),
+    ]
+    context = AgentContext(input="What is the capital of France?", conversation_history=history)
+    events = [event async for event in make().process_stream(context)]
+    assert "Paris" in "".join(str(event) for event in events)
+    (reported,) = [event for event in events if isinstance(event, UsageReported)]
+    assert reported.usage.prompt_tokens > 30
+    assert 0 < reported.usage.output_tokens <= 24
+    assert isinstance(events[-1], Done)
+    assert events[-1].finish_reason
+
+
+async def test_the_limit_on_the_answer_holds(make: Make) -> None:
+    answer = await make(max_tokens=3).process(AgentContext(input="Tell me a long story."))
+    assert answer.metadata["completion_tokens"] <= 3
+    assert answer.metadata["finish_reason"] in ("length", "max_tokens")
+
+
+async def test_an_answer_can_be_stopped_and_the_server_goes_on(make: Make) -> None:
+    agent = make(max_tokens=1500)
+    async with aclosing(agent.process_stream(AgentContext(input="Tell me a long story."))) as events:
+        async for event in events:
+            if isinstance(event, TextDelta):
+                break
+    assert (await make().process(AgentContext(input="Say hello."))).output
+
+
+async def test_a_prompt_that_is_too_long_names_both_sizes(make: Make, llama: LlamaServer) -> None:
+    with pytest.raises(errors.ContextOverflowError) as caught:
+        await make().process(AgentContext(input=LONG))
+    assert caught.value.window_tokens == llama.window_tokens
+    assert caught.value.prompt_tokens is not None
+    assert caught.value.prompt_tokens > llama.window_tokens
+    assert f"{llama.window_tokens:,}" in caught.value.sentence
+
+
+async def test_a_wrong_key(make: Make) -> None:
+    with pytest.raises(errors.AuthenticationError) as caught:
+        await make(key="not-the-key").process(AgentContext(input="Say hello."))
+    assert "not-the-key" not in str(caught.value)
+
+
+async def test_the_server_tells_its_window(make: Make, llama: LlamaServer) -> None:
+    assert await make().window_tokens() == llama.window_tokens
+
+
+async def test_the_server_lists_its_model(llama: LlamaServer) -> None:
+    models = await served_models(llama.openai_url, SecretStr(llama.key))
+    assert [model.name for model in models or ()] == [llama.model]
