@@ -1,0 +1,27 @@
+"""A session as JSON, with all that is known of it: reading it back gives the same session."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from brim.core.types import Message, Session
+
+FORMAT = "brim.session"
+VERSION = 1
+
+
+def document(session: Session, messages: Sequence[Message]) -> dict[str, Any]:
+    """Return a session as values that JSON knows; money as strings, times in ISO 8601."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "session": session.model_dump(mode="json"),
+        "messages": [message.model_dump(mode="json") for message in messages],
+    }
+
+
+def to_json(session: Session, messages: Sequence[Message]) -> str:
+    """Return a session as JSON text."""
+    return json.dumps(document(session, messages), ensure_ascii=False, indent=2) + "\n"

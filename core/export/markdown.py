@@ -1,0 +1,74 @@
+"""A session as Markdown with front matter."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+from brim.core.export.facts import ending, moment, receipt_line, remarks, speaker
+from brim.core.types import Message, Session, ToolCall
+
+
+def to_markdown(session: Session, messages: Sequence[Message]) -> str:
+    """Return a session as Markdown; the messages' own Markdown stands as it was written."""
+    parts = [*_front_matter(session), "", f"# {session.display_title}", ""]
+    for message in messages:
+        parts += [*_message(message), ""]
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _front_matter(session: Session) -> Iterator[str]:
+    yield "---"
+    yield f"title: {json.dumps(session.display_title, ensure_ascii=False)}"
+    yield f"id: {session.id}"
+    if session.model:
+        yield f"model: {json.dumps(session.model, ensure_ascii=False)}"
+    yield f"created: {session.created_at.isoformat()}"
+    yield f"updated: {session.updated_at.isoformat()}"
+    yield f"messages: {session.messages}"
+    yield f"tokens: {session.tokens}"
+    yield f'cost_usd: "{session.cost_usd:f}"'
+    yield f"priced_turns: {session.priced_turns} of {session.turns}"
+    yield "---"
+
+
+def _message(message: Message) -> Iterator[str]:
+    if message.receipt and not message.receipt.after_answer:
+        yield from (f"> {receipt_line(message.receipt)}", "")
+    yield f"## {speaker(message)}"
+    yield ""
+    yield f"*{' · '.join([moment(message.created_at), *remarks(message)])}*"
+    if message.reasoning:
+        yield from (
+            "",
+            "<details><summary>Reasoning</summary>",
+            "",
+            _fenced(message.reasoning),
+            "",
+            "</details>",
+        )
+    for call in message.tool_calls:
+        yield from _tool_call(call)
+    if message.content:
+        yield from ("", message.content.rstrip("\n"))
+    if said := ending(message):
+        yield from ("", f"> **{said}**")
+    if message.receipt and message.receipt.after_answer:
+        yield from ("", f"> {receipt_line(message.receipt)}")
+
+
+def _tool_call(call: ToolCall) -> Iterator[str]:
+    name = re.sub(r"[^\w.:/-]+", " ", call.name)
+    state = "failed" if call.is_error else "unfinished" if call.result is None else "done"
+    yield from ("", f"<details><summary>Tool: {name} ({state})</summary>", "", _fenced(call.arguments))
+    if call.result is not None:
+        yield from ("", _fenced(call.result))
+    yield from ("", "</details>")
+
+
+def _fenced(text: str) -> str:
+    """Return ``text`` in a fence that nothing in it can close."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"
