@@ -51,16 +51,11 @@ class BrimApp(App[None]):
         config_folder: holds the person's own ``themes``.
     """
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH: ClassVar[list[str]] = ["app.tcss", "screens/chat.tcss"]
     TITLE = "brim"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
-        (0, "-narrow"),
-        (90, "-medium"),
-        (120, "-wide"),
-        (170, "-broad"),
-    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-medium"), (120, "-wide"), (170, "-broad")]  # noqa: RUF012 - App declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "copy_or_hint", "Copy", id="copy_selection", show=False, system=True)
     ]

@@ -38,3 +38,8 @@ def test_keys_read_as_people_write_them():
     assert key_label("f1") == "F1"
     assert key_label("ctrl+question_mark") == "Ctrl+?"
     assert key_label("escape") == "Esc"
+
+
+def test_help_fits_the_smallest_screen():
+    for action in ACTIONS:
+        assert len(action.help) <= 51, action.help

@@ -38,7 +38,6 @@ _PANE_FITS = {"sessions": ("-wide", "-broad"), "context": ("-medium", "-wide", "
 class ChatScreen(Screen[None]):
     """Composition, folding, and who is told when a widget says what the person wants."""
 
-    CSS_PATH = "chat.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*screen_bindings()]
     AUTO_FOCUS = "#composer"
 

@@ -13,8 +13,8 @@ from textual.widgets import Static
 
 from brim.tui.actions import ACTIONS, GROUPS, Action, key_label
 
-_KEYS_CELLS = 20
-_SLASH_CELLS = 12
+_KEYS_CELLS = 16
+_SLASH_CELLS = 10
 
 
 def help_text() -> Content:
@@ -31,9 +31,9 @@ def _line(action: Action) -> Content:
     keys = " ".join(key_label(key) for key in action.keys.split(",")[:2] if key)
     slash = f"/{action.slash}" if action.slash else ""
     return Content.assemble(
-        (f"  {keys}".ljust(_KEYS_CELLS), "$text"),
+        (keys.ljust(_KEYS_CELLS), "bold"),
         (slash.ljust(_SLASH_CELLS), "$secondary"),
-        (action.help, "$text-muted"),
+        (action.help, "$dim"),
     )
 
 

@@ -128,4 +128,4 @@ def _prompt(choice: Choice) -> Content:
     label = Content(visible_line(choice.label))
     if not choice.note:
         return label
-    return label + Content.styled(f"  {visible_line(choice.note)}", "$text-muted")
+    return label + Content.styled(f"  {visible_line(choice.note)}", "$dim")

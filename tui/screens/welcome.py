@@ -44,7 +44,7 @@ class WelcomeScreen(ModalScreen[str | None]):
         for name, words in _WAYS:
             parts += [
                 Content.styled(name, "bold $primary"),
-                *(Content.styled(f"  {line}", "$text-muted") for line in words.split("\n")),
+                *(Content.styled(f"  {line}", "$dim") for line in words.split("\n")),
             ]
         parts += [
             Content(""),
