@@ -22,7 +22,7 @@ def load_agent(name: str) -> AgentInterface:
         AgentLoadError: it cannot be had; the sentence says at which step and why.
     """
     module_name, colon, attribute = name.partition(":")
-    if not colon or not module_name or not attribute:
+    if not colon or not all(part.isidentifier() for part in (*module_name.split("."), *attribute.split("."))):
         raise AgentLoadError(f"“{name}” does not name an agent.", hint=_HINT)
     module = _import(module_name)
     found = module
@@ -46,7 +46,8 @@ def load_agent(name: str) -> AgentInterface:
 def _import(module_name: str) -> object:
     folder = str(Path.cwd())
     if folder not in sys.path:
-        sys.path.insert(0, folder)
+        # Last: a file there that happens to be called openai.py must not take the place of the library.
+        sys.path.append(folder)
     importlib.invalidate_caches()
     try:
         return importlib.import_module(module_name)
