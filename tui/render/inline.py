@@ -8,24 +8,33 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from markdown_it.token import Token
+from rich.segment import Segment
 from rich.style import Style
 
 from brim.core.text import visible
 
 from .inks import Inks
 from .parser import markdown
-from .wrap import Run
+from .simple import Part, read_simple
+from .wrap import Run, break_words, cells_of, cut_runs, fitting
 
 References = Mapping[str, Mapping[str, Any]]
 
 _ACTIVE = re.compile(r"[\\`*_~\[\]!<>&\n]|  |https?://")
 _URL = re.compile(r"https?://[^\s<>\"`]+")
 _AFTER_URL = ".,;:!?'*_~"
-_SLICE = 8_000
-"""Characters that are parsed together; emphasis does not reach over the end of a longer paragraph's slice."""
+_SLICE = 4_000
+
+
+class Broken(NamedTuple):
+    """A row of a flow: where it ends in the flow's text, what it holds and the cells of that."""
+
+    end: int
+    segments: list[Segment]
+    cells: int
 
 
 class Misses(dict[str, Mapping[str, Any]]):
@@ -56,6 +65,8 @@ class Flow:
         self._cursor = 0
         self._shown: list[int] = []
         self._places: list[int] = []
+        self._width = 0
+        self._rows: list[Broken] = []
 
     def add(self, text: str, style: Style, written: str | None = None) -> None:
         """Add ``text``, which stands in the Markdown as ``written`` (`None`: as it is)."""
@@ -69,6 +80,16 @@ class Flow:
         self._places.append(place)
         self._length += len(text)
         self.runs.append((text, style))
+
+    def rows(self, width: int) -> list[Broken]:
+        """Return the rows at ``width``."""
+        if width != self._width:
+            runs = fitting(self.runs, width)
+            spans = break_words(runs, width)
+            cut = cut_runs(runs, spans)
+            self._rows = [Broken(span[1], row, cells_of(row)) for span, row in zip(spans, cut, strict=True)]
+            self._width = width
+        return self._rows
 
     def place(self, offset: int) -> int:
         """Return where the character at ``offset`` of the text stands in the Markdown."""
@@ -89,11 +110,14 @@ def flow(content: str, style: Style, inks: Inks, references: Misses) -> Flow:
         if content:
             made.add(clean(content), style, content)
         return made
-    for piece in _slices(content):
-        tokens: list[Token] = []
-        md = markdown()
-        md.inline.parse(piece, md, {"references": references}, tokens)
-        _Writer(made, style, inks).write(tokens)
+    parts = read_simple(content)
+    if parts is not None:
+        _Writer(made, style, inks).write_parts(parts)
+        return made
+    tokens: list[Token] = []
+    md = markdown()
+    md.inline.parse(content, md, {"references": references}, tokens)
+    _Writer(made, style, inks).write(tokens)
     return made
 
 
@@ -116,7 +140,11 @@ class FlowMemo:
         return made
 
 
-def _slices(content: str) -> Iterator[str]:
+def slices(content: str) -> Iterator[str]:
+    """Yield ``content`` in parts that are parsed and wrapped apart, so that a huge paragraph stays quick.
+
+    Emphasis does not reach from one to the next, and each begins a row.
+    """
     start = 0
     while len(content) - start > _SLICE:
         cut = content.rfind("\n", start + _SLICE // 2, start + _SLICE)
@@ -144,8 +172,21 @@ class _Writer:
         self._href = ""
 
     def write(self, tokens: list[Token]) -> None:
+        """Write what the parser has read."""
         for token in tokens:
             self._token(token)
+
+    def write_parts(self, parts: list[Part]) -> None:
+        """Write what `read_simple` has read."""
+        made, inks, outer = self._made, self._inks, self._styles[-1]
+        styles = {"": outer, "*": outer + inks.emphasis, "**": outer + inks.strong}
+        for kind, text, mark in parts:
+            if kind == "text":
+                self._text(text, styles[mark])
+            elif kind == "code":
+                made.add(clean(text), styles[mark] + inks.code, text)
+            else:
+                made.add("\n", outer)
 
     def _token(self, token: Token) -> None:
         made, inks, style = self._made, self._inks, self._styles[-1]
@@ -177,7 +218,7 @@ class _Writer:
             case "image":
                 href = self._href or clean(str(token.attrs.get("src", "")))
                 label = clean(_plain(token.children or [])) or href
-                made.add(f"🖼 {label}", link_style(style, href, inks), label)
+                made.add(f"▧ {label}", link_style(style, href, inks), label)
             case "html_inline":
                 made.add(clean(token.content), style + inks.dim, token.content)
 

@@ -10,13 +10,13 @@ from rich.style import Style
 
 from .code import language_of
 from .inks import Inks
-from .inline import Flow, FlowMemo, Misses, clean, flow
+from .inline import Flow, FlowMemo, Misses, clean, flow, slices
 from .panel import Panel
+from .places import Places
 from .region import Region
-from .rows import Row, body_width, prefixed, row_of, text_rows
+from .rows import Row, body_width, prefixed, text_rows
 from .table import Table, TableRow
 from .table import lay_out as lay_out_table
-from .wrap import break_words, cut_runs, fitting
 
 _BULLETS = "•◦▪"
 
@@ -100,16 +100,16 @@ class Layout:
 
     def _inline(self, token: Token, width: int, style: Style) -> list[Row]:
         """Return the rows of an inline token, each with the part of the source that it shows."""
-        made = self._flow(token.content, style)
-        runs = fitting(made.runs, width) if width < 2 else made.runs
-        spans = break_words(runs, width)
-        places = _Places(token, self._lines, self._starts)
+        places = Places(token, self._lines, self._starts)
         rows: list[Row] = []
-        before = -1
-        for (_, last), segments in zip(spans, cut_runs(runs, spans), strict=True):
-            start = places.after(before)
-            before = made.place(last) if width > 1 else len(token.content)
-            rows.append(row_of(segments, start, places.end(before)))
+        before, offset = -1, 0
+        for content in slices(token.content):
+            made = self._flow(content, style)
+            for last, segments, cells in made.rows(width):
+                start = places.after(before)
+                before = offset + made.place(last)
+                rows.append(Row(segments, cells, start, places.end(before)))
+            offset += len(content)
         return rows
 
     def _paragraph(self, token: Token, width: int, style: Style) -> list[Row]:
@@ -242,43 +242,3 @@ def _covering(rows: list[Row], start: int, end: int) -> list[Row]:
         rows[0] = rows[0]._replace(start=start, end=max(start, rows[0].end))
         rows[-1] = rows[-1]._replace(end=end)
     return rows
-
-
-class _Places:
-    """Where the characters of an inline token's content stand in the document."""
-
-    def __init__(self, token: Token, lines: Sequence[str], starts: Sequence[int]) -> None:
-        self._content = token.content
-        self._first = token.map[0] if token.map else 0
-        self._lines = lines
-        self._starts = starts
-
-    def _find(self, place: int) -> tuple[int, int, str]:
-        """Return the source line, the column in the content's line and the content's line of ``place``."""
-        number = self._content.count("\n", 0, place)
-        column_zero = self._content.rfind("\n", 0, place) + 1
-        end = self._content.find("\n", place)
-        text = self._content[column_zero : len(self._content) if end < 0 else end]
-        return min(self._first + number, len(self._lines) - 1), place - column_zero, text
-
-    def after(self, place: int) -> int:
-        """Return where a row starts, given the place in the content where the row before ended, or -1."""
-        if place < 0:
-            return self._starts[self._first]
-        while place < len(self._content) and self._content[place] in " \t":
-            place += 1
-        if place < len(self._content) and self._content[place] == "\n":
-            return self._starts[min(self._find(place)[0] + 1, len(self._lines) - 1)]
-        return self._at(place)
-
-    def end(self, place: int) -> int:
-        """Return where a row ends whose last character ends at ``place`` of the content."""
-        line, column, text = self._find(place)
-        if not text[column:].strip():
-            return self._starts[line] + len(self._lines[line])
-        return self._at(place)
-
-    def _at(self, place: int) -> int:
-        line, column, text = self._find(place)
-        shift = max(0, self._lines[line].rfind(text.strip()))
-        return self._starts[line] + shift + max(0, column - (len(text) - len(text.lstrip())))

@@ -7,12 +7,14 @@ deeper than `MAX_NESTING` are kept as text instead of being left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal
 
 from markdown_it import MarkdownIt
 from markdown_it.parser_block import ParserBlock
+from markdown_it.parser_inline import ParserInline
 from markdown_it.rules_block import (
     StateBlock,
     blockquote,
@@ -24,6 +26,19 @@ from markdown_it.rules_block import (
     list_block,
     reference,
     table,
+)
+from markdown_it.rules_inline import (
+    StateInline,
+    autolink,
+    backtick,
+    emphasis,
+    entity,
+    escape,
+    html_inline,
+    image,
+    link,
+    newline,
+    strikethrough,
 )
 from markdown_it.token import Token
 
@@ -138,6 +153,41 @@ class _BlockParser(ParserBlock):
                 state.line = line
 
 
+_INLINE: dict[str, tuple[Callable[[StateInline, bool], bool], ...]] = {
+    "\n": (newline,),
+    "\\": (escape,),
+    "`": (backtick,),
+    "~": (strikethrough.tokenize,),
+    "*": (emphasis.tokenize,),
+    "_": (emphasis.tokenize,),
+    "[": (link,),
+    "!": (image,),
+    "<": (autolink, html_inline),
+    "&": (entity,),
+}
+_TEXT = re.compile(r"[^\n\\`~*_\[!<&]+")
+
+
+class _InlineParser(ParserInline):
+    def tokenize(self, state: StateInline) -> None:
+        source, end = state.src, state.posMax
+        while state.pos < end:
+            text = _TEXT.match(source, state.pos, end)
+            if text:
+                state.append_pending(text[0])
+                state.pos = text.end()
+                continue
+            rules = _INLINE[source[state.pos]] if state.level < MAX_NESTING else ()
+            for rule in rules:
+                if rule(state, _TAKE):
+                    break
+            else:
+                state.append_pending(source[state.pos])
+                state.pos += 1
+        if state.pending:
+            state.pushPending()
+
+
 def _keep_as_text(state: StateBlock, start_line: int, end_line: int) -> None:
     line = start_line + 1
     while line < end_line and (state.isEmpty(line) or state.sCount[line] >= state.blkIndent):
@@ -157,6 +207,9 @@ def markdown() -> MarkdownIt:
     fast = _BlockParser()
     fast.ruler = md.block.ruler
     md.block = fast
+    fast_inline = _InlineParser()
+    fast_inline.ruler, fast_inline.ruler2 = md.inline.ruler, md.inline.ruler2
+    md.inline = fast_inline
     return md
 
 

@@ -9,9 +9,9 @@ from rich.cells import cell_len
 from rich.segment import Segment
 
 from .inks import Inks
-from .inline import Flow
+from .inline import Broken, Flow
 from .rows import Row, row_of
-from .wrap import break_words, cells_of, cut_runs, fitting
+from .wrap import break_words, cut_runs, fitting
 
 _MIN_COLUMN = 4
 
@@ -85,18 +85,17 @@ def _share(natural: Sequence[int], available: int) -> list[int]:
 
 
 def _wrapped(row: TableRow, widths: Sequence[int], aligns: Sequence[str], inks: Inks) -> list[Row]:
-    columns: list[list[list[Segment]]] = []
+    columns: list[list[Broken]] = []
     for cell, size in zip(row.cells, widths, strict=True):
-        runs = fitting(cell.runs, size)
-        columns.append(cut_runs(runs, break_words(runs, size)))
+        columns.append(cell.rows(size))
     made: list[Row] = []
     for number in range(max(map(len, columns))):
         segments: list[Segment] = []
         for column, (lines, size, align) in enumerate(zip(columns, widths, aligns, strict=True)):
             if column:
                 segments.append(Segment(" │ ", inks.table_line))
-            line = lines[number] if number < len(lines) else []
-            blank = size - cells_of(line)
+            line, cells = lines[number][1:] if number < len(lines) else ([], 0)
+            blank = size - cells
             before = blank if align == "right" else blank // 2 if align == "center" else 0
             after = blank - before if column < len(columns) - 1 else 0
             if before > 0:
