@@ -1,1 +1,162 @@
-"""brim."""
+"""brim: a terminal chat client for large language models, and the async framework under it.
+
+Everything public is here and is imported when it is first used, so that ``import brim`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from brim._version import __version__
+
+if TYPE_CHECKING:
+    from brim.core.agent import AgentInterface, AgentSource
+    from brim.core.context import ContextTracker, ContextUsage
+    from brim.core.errors import (
+        AgentError,
+        AgentLoadError,
+        AuthenticationError,
+        BadRequestError,
+        BadResponseError,
+        BrimError,
+        ConnectionFailedError,
+        ContextOverflowError,
+        NewerStoreError,
+        OverloadedError,
+        RateLimitError,
+        RefusedError,
+        RequestTimeoutError,
+        SessionNotFoundError,
+        SettingsError,
+        StoreError,
+    )
+    from brim.core.events import (
+        Done,
+        ReasoningDelta,
+        StreamEvent,
+        TextDelta,
+        ToolFinished,
+        ToolStarted,
+        UsageReported,
+        Waiting,
+    )
+    from brim.core.sessions import SessionManager
+    from brim.core.store.sqlite import SQLiteStore
+    from brim.core.types import (
+        AgentConfig,
+        AgentContext,
+        AgentResponse,
+        Message,
+        ModelInfo,
+        Session,
+        Status,
+        ToolCall,
+    )
+    from brim.core.usage import Usage
+    from brim.providers.scripted import ScriptedAgent
+
+_HOMES = {
+    "brim.core.agent": ("AgentInterface", "AgentSource"),
+    "brim.core.context": ("ContextTracker", "ContextUsage"),
+    "brim.core.errors": (
+        "AgentError",
+        "AgentLoadError",
+        "AuthenticationError",
+        "BadRequestError",
+        "BadResponseError",
+        "BrimError",
+        "ConnectionFailedError",
+        "ContextOverflowError",
+        "NewerStoreError",
+        "OverloadedError",
+        "RateLimitError",
+        "RefusedError",
+        "RequestTimeoutError",
+        "SessionNotFoundError",
+        "SettingsError",
+        "StoreError",
+    ),
+    "brim.core.events": (
+        "Done",
+        "ReasoningDelta",
+        "StreamEvent",
+        "TextDelta",
+        "ToolFinished",
+        "ToolStarted",
+        "UsageReported",
+        "Waiting",
+    ),
+    "brim.core.sessions": ("SessionManager",),
+    "brim.core.store.sqlite": ("SQLiteStore",),
+    "brim.core.types": (
+        "AgentConfig",
+        "AgentContext",
+        "AgentResponse",
+        "Message",
+        "ModelInfo",
+        "Session",
+        "Status",
+        "ToolCall",
+    ),
+    "brim.core.usage": ("Usage",),
+    "brim.providers.scripted": ("ScriptedAgent",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AgentConfig",
+    "AgentContext",
+    "AgentError",
+    "AgentInterface",
+    "AgentLoadError",
+    "AgentResponse",
+    "AgentSource",
+    "AuthenticationError",
+    "BadRequestError",
+    "BadResponseError",
+    "BrimError",
+    "ConnectionFailedError",
+    "ContextOverflowError",
+    "ContextTracker",
+    "ContextUsage",
+    "Done",
+    "Message",
+    "ModelInfo",
+    "NewerStoreError",
+    "OverloadedError",
+    "RateLimitError",
+    "ReasoningDelta",
+    "RefusedError",
+    "RequestTimeoutError",
+    "SQLiteStore",
+    "ScriptedAgent",
+    "Session",
+    "SessionManager",
+    "SessionNotFoundError",
+    "SettingsError",
+    "Status",
+    "StoreError",
+    "StreamEvent",
+    "TextDelta",
+    "ToolCall",
+    "ToolFinished",
+    "ToolStarted",
+    "Usage",
+    "UsageReported",
+    "Waiting",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -134,14 +134,15 @@ def parse_config(text: str, fields: Collection[str]) -> dict[str, Found]:
         if name not in fields:
             raise SettingsError(
                 f"config.toml line {line}: there is no setting {visible_line(name)!r}.",
-                hint=_guess(name, fields),
+                hint=nearest(name, fields),
             )
         if value != "":
             found[name] = Found(value, Source.CONFIG, name, line)
     return found
 
 
-def _guess(name: str, fields: Collection[str]) -> str:
+def nearest(name: str, fields: Collection[str]) -> str:
+    """Return the hint for a name that no setting has."""
     near = difflib.get_close_matches(name.lower(), fields, n=1)
     return f"Did you mean {near[0]}?" if near else "`brim config show` lists all settings."
 

@@ -28,6 +28,7 @@ from brim.core.places import (
     from_dotenv,
     from_environment,
     from_options,
+    nearest,
     parse_config,
 )
 from brim.core.text import visible_line
@@ -225,6 +226,20 @@ def check_config(text: str) -> Settings:
     return _checked(parse_config(text, Settings.model_fields))
 
 
+def parse_value(field: str, text: str) -> Any:
+    """Return the value that a text means for a setting, e.g. a number; ``None`` for an empty text.
+
+    Raises:
+        SettingsError: there is no such setting, or the text is no right value for it.
+    """
+    if field not in Settings.model_fields:
+        raise SettingsError(
+            f"There is no setting {visible_line(field)!r}.", hint=nearest(field, Settings.model_fields)
+        )
+    found = {field: Found(text, Source.OPTION, field)} if text.strip() else {}
+    return getattr(_checked(found, alone=True), field) if found else None
+
+
 _TRUST = (Source.DOTENV, Source.CONFIG, Source.ENVIRONMENT, Source.OPTION)
 """How much a place may decide about keys. ``.env`` comes first: it may belong to a cloned repository."""
 
@@ -246,14 +261,15 @@ def _distrust(provider: str, found: dict[str, Found]) -> str | None:
     )
 
 
-def _checked(found: dict[str, Found]) -> Settings:
+def _checked(found: dict[str, Found], *, alone: bool = False) -> Settings:
+    """Return the settings with these values; ``alone`` leaves out what they must be to each other."""
     try:
         settings = Settings(**{field: one.value for field, one in found.items()})
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False, include_url=False)[0]
         raise SettingsError(_wrong(str(first["loc"][0]), found)) from None
     settings._found = found
-    if settings.cleanup_target >= settings.cleanup_threshold:
+    if not alone and settings.cleanup_target >= settings.cleanup_threshold:
         target, threshold = (
             f"{settings.place_of(field)} is {getattr(settings, field):g}"
             for field in ("cleanup_target", "cleanup_threshold")
@@ -276,12 +292,14 @@ def _must_be(field: str) -> str:
     return next(part.words for part in (*info.metadata, *inside) if isinstance(part, MustBe))
 
 
+def without_secrets(url: str) -> str:
+    """Return a URL without the parts that may hold a password or a key."""
+    return re.sub(r"//[^/@]*@", "//***@", url.partition("?")[0])
+
+
 def shown(field: str, value: Any) -> str:
     """Return a setting's value for a person: keys as stars, URLs without what may be secret in them."""
     if field.endswith("_api_key"):
         return "***"
-    text = str(value)
-    if field.endswith("_base_url"):
-        text = re.sub(r"//[^/@]*@", "//***@", text.partition("?")[0])
-    text = visible_line(text)
+    text = visible_line(without_secrets(str(value)) if field.endswith("_base_url") else str(value))
     return f'"{text[:_SHOWN_CHARS]}…"' if len(text) > _SHOWN_CHARS else f'"{text}"'

@@ -1,0 +1,1 @@
+"""The command line: the one place where core, providers and screen are put together."""

