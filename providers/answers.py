@@ -9,6 +9,8 @@ from typing import Any
 from brim.core.events import Done, StreamEvent, TextDelta, UsageReported
 from brim.core.types import AgentResponse
 
+LARGEST_COUNT = 10**12
+
 
 async def collect(events: AsyncGenerator[StreamEvent, None]) -> AgentResponse:
     """Wait for a stream to end and return its answer, with counts, model and finish reason as metadata."""
@@ -39,8 +41,8 @@ def mapping(value: object) -> dict[str, Any]:
 
 
 def count(value: object) -> int:
-    """Return ``value`` if it is a count of tokens, else 0."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    """Return ``value`` if it can be a count of tokens, else 0."""
+    return value if isinstance(value, int) and value is not True and 0 < value <= LARGEST_COUNT else 0
 
 
 def text(value: object) -> str:

@@ -16,7 +16,6 @@ from brim.providers.faults import Asked, anthropic_errors, anthropic_fault, cut,
 from brim.providers.prompts import alternating, prompt_of
 from brim.providers.retries import Retries, waiting
 from brim.providers.server import CONNECT_TIMEOUT_S, Server
-from brim.providers.windows import served_window
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic, AsyncStream
@@ -76,11 +75,8 @@ class AnthropicAgent(AgentInterface):
                 yield event
 
     async def window_tokens(self) -> int | None:
-        """Return what a server of one's own says that the model's window is; Anthropic is in the catalogue."""
-        if self._server.is_own:
-            return None
-        base_url = f"{self._server.base_url.removesuffix('/v1')}/v1"
-        return await served_window(base_url, self._server.api_key, self.model)
+        """Return what the server says that the model's window is, ``None`` where it does not say."""
+        return await self._server.window_tokens(self.model)
 
     async def aclose(self) -> None:
         """Close the connections, if they are the agent's own."""

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from brim.core import errors
 from brim.core.text import visible_line
-from brim.providers.headers import retry_after_s
+from brim.providers.error_answers import Answer, is_overflow, read_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 QUOTED_CHARS = 300
 
@@ -30,20 +30,6 @@ _RATE_KINDS = {"rate_limit_error", "rate_limit_exceeded"}
 _BROKEN_KINDS = {"overloaded_error", "api_error", "server_error", "unavailable_error", "timeout_error"}
 _REFUSED_KINDS = {"content_filter", "content_policy_violation", "refusal"}
 _LOW_CREDIT = "credit balance is too low"
-
-_N = r"(\d[\d,_]*)"
-_OVERFLOWS = (
-    # llama.cpp, also over its Anthropic endpoint
-    re.compile(rf"request \({_N} tokens\) exceeds the available context size \({_N} tokens\)"),
-    re.compile(rf"prompt is too long: (?P<prompt>{_N}) tokens > (?P<window>{_N})"),
-    re.compile(rf"maximum context length is (?P<window>{_N}) tokens.*?(?P<prompt>{_N}) tokens", re.DOTALL),
-    re.compile(rf"limit of (?P<window>{_N}) tokens.*?resulted in (?P<prompt>{_N}) tokens", re.DOTALL),
-    re.compile(
-        rf"`max_tokens` exceed context limit: (?P<prompt>{_N}) \+ (?P<answer>{_N}) > (?P<window>{_N})"
-    ),
-    re.compile(r"exceeds? the (?:available |model'?s? )?(?:context (?:window|size|length)|maximum context)"),
-    re.compile(r"maximum context length|prompt is too long|context window exceeded"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +48,6 @@ class Asked:
     key_variable: str = ""
     silence_s: float | None = None
     """After how many seconds without a byte the request was given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A server's error as far as it could be understood."""
-
-    status: int | None
-    kinds: frozenset[str]
-    message: str
-    prompt_tokens: int | None
-    window_tokens: int | None
-    retry_after_s: float | None
 
 
 def openai_fault(error: Exception, asked: Asked, *, began: bool = False) -> errors.AgentError:
@@ -166,29 +140,11 @@ def no_answer(asked: Asked, said: str = "") -> errors.BadResponseError:
     )
 
 
-def read_answer(status: int | None, body: object, message: str, headers: Mapping[str, str]) -> Answer:
-    """Read a server's error body, which may have any of a dozen shapes, or none.
-
-    A status of 200 is that of a stream that broke later; the body's own code counts then.
-    """
-    outer: dict[str, Any] = body if isinstance(body, dict) else {}
-    inner = outer.get("error", outer)
-    fields: dict[str, Any] = inner if isinstance(inner, dict) else {}
-    said = fields.get("message") or fields.get("detail") or outer.get("message") or outer.get("detail")
-    if not isinstance(said, str):
-        said = inner if isinstance(inner, str) else body if isinstance(body, str) else message
-    kinds = {str(fields[name]) for name in ("type", "code") if fields.get(name) is not None}
-    if status is None or status < 400:
-        status = next((int(kind) for kind in kinds if re.fullmatch(r"[45]\d\d", kind)), None)
-    prompt, window = _sizes(fields, said)
-    return Answer(status, frozenset(kinds), said, prompt, window, retry_after_s(headers, said))
-
-
 def from_answer(answer: Answer, asked: Asked) -> errors.AgentError:
     """Return the error that a server's error answer means."""
     status, kinds = answer.status or 0, answer.kinds
     meanings: tuple[tuple[bool, Callable[[Answer, Asked], errors.AgentError]], ...] = (
-        (bool(kinds & _OVERFLOW_KINDS) or status == 413 or _is_overflow(answer), _overflow),
+        (bool(kinds & _OVERFLOW_KINDS) or status == 413 or is_overflow(answer), _overflow),
         (status in (401, 403) or bool(kinds & _KEY_KINDS), _key),
         (status == 402 or bool(kinds & _QUOTA_KINDS) or _LOW_CREDIT in answer.message, _quota),
         (status == 429 or bool(kinds & _RATE_KINDS), _rate),
@@ -356,23 +312,3 @@ def _other(error: Exception, asked: Asked, *, began: bool) -> errors.AgentError:
         hint="Retry, or switch to another model.",
         provider=asked.provider,
     )
-
-
-def _is_overflow(answer: Answer) -> bool:
-    return any(pattern.search(answer.message) for pattern in _OVERFLOWS)
-
-
-def _sizes(fields: dict[str, Any], said: str) -> tuple[int | None, int | None]:
-    """Return the prompt's size and the window's, as far as the server named them."""
-    prompt, window = fields.get("n_prompt_tokens"), fields.get("n_ctx")
-    if isinstance(prompt, int) and isinstance(window, int):
-        return prompt, window
-    for pattern in _OVERFLOWS:
-        if (found := pattern.search(said)) is not None:
-            sizes = found.groupdict() or dict(zip(("prompt", "window"), found.groups(), strict=False))
-            return _number(sizes.get("prompt")), _number(sizes.get("window"))
-    return None, None
-
-
-def _number(digits: str | None) -> int | None:
-    return int(re.sub(r"[,_]", "", digits)) if digits else None

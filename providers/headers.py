@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+LONGEST_WAIT_S = 30 * 24 * 3600.0
+"""A longer one is not believed."""
 
 _SAID = re.compile(r"(?:try|retry) again in (\d+(?:\.\d+)?) ?(ms|s)\b", re.IGNORECASE)
 
@@ -37,7 +39,7 @@ def _seconds(value: str | None) -> float | None:
         seconds = float(value or "")
     except ValueError:
         return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    return seconds if 0 <= seconds <= LONGEST_WAIT_S else None
 
 
 def _date(value: str) -> datetime | None:

@@ -16,7 +16,6 @@ from brim.providers.faults import Asked, cut, no_answer, openai_errors, openai_f
 from brim.providers.prompts import prompt_of
 from brim.providers.retries import Retries, waiting
 from brim.providers.server import CONNECT_TIMEOUT_S, Server
-from brim.providers.windows import served_window
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
@@ -66,10 +65,8 @@ class OpenAIAgent(AgentInterface):
                 yield event
 
     async def window_tokens(self) -> int | None:
-        """Return what a server of one's own says that the model's window is; OpenAI does not say."""
-        if self._server.is_own:
-            return None
-        return await served_window(self._server.base_url, self._server.api_key, self.model)
+        """Return what the server says that the model's window is, ``None`` where it does not say."""
+        return await self._server.window_tokens(self.model)
 
     async def aclose(self) -> None:
         """Close the connections, if they are the agent's own."""

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from brim.core import errors
-from brim.providers.faults import Asked, from_answer, read_answer, redacted
+from brim.providers.error_answers import read_answer
+from brim.providers.faults import Asked, from_answer, redacted
 from brim.providers.headers import retry_after_s
 from brim.providers.retries import LONGEST_PAUSE_S, Retries
 
@@ -76,6 +77,12 @@ def fault(status: int | None, body: object) -> errors.AgentError:
             },
             190_000,
             200_000,
+        ),
+        ({"error": f"prompt is too long: {'9' * 5000} tokens > 8 maximum"}, None, None),
+        (
+            {"error": {"type": "exceed_context_size_error", "n_ctx": True, "n_prompt_tokens": 10**40}},
+            None,
+            None,
         ),
         ({"error": "the prompt exceeds the model's context window"}, None, None),
         ({"error": {"code": "context_length_exceeded", "message": "no"}}, None, None),
@@ -152,6 +159,8 @@ def test_plain_words_are_not_taken_for_keys() -> None:
         ({"retry-after": "soon"}, "", None),
         ({"retry-after": "-5"}, "", None),
         ({"retry-after": "inf"}, "", None),
+        ({"retry-after": "nan"}, "", None),
+        ({"retry-after": "1e300"}, "", None),
         ({}, "Please try again in 20ms.", 0.02),
         ({}, "Please try again in 1.5s. Visit", 1.5),
         ({}, "Please try again later.", None),

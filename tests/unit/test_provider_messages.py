@@ -71,6 +71,7 @@ def test_sides_alternate_from_the_user_on_and_no_text_is_lost(turns: tuple[Turn,
         ({}, None),
         ({"prompt_tokens": 0, "completion_tokens": 0}, None),
         ({"prompt_tokens": True, "completion_tokens": "3"}, None),
+        ({"prompt_tokens": 10**30, "completion_tokens": 3.5}, None),
         ({"prompt_tokens": 9, "completion_tokens": 3}, Usage(input_tokens=9, output_tokens=3)),
         (
             {

@@ -231,6 +231,19 @@ async def test_a_server_of_ones_own_tells_the_window(
     assert await served_window(server.openai_url, None, "m") == window
 
 
+async def test_the_window_is_not_asked_for_with_every_turn(make: Make, server: ScriptedServer) -> None:
+    agent = await make(openai_base_url=server.openai_url).agent_for("llama-9")
+    assert await agent.window_tokens() == 4096
+    server.pages = {}
+    assert await agent.window_tokens() == 4096
+
+
+async def test_the_providers_themselves_are_not_asked_for_windows(make: Make) -> None:
+    registry = make(openai_api_key=KEY, anthropic_api_key=KEY)
+    for model in GENERAL_MODELS.values():
+        assert await (await registry.agent_for(model)).window_tokens() is None
+
+
 def test_nothing_heavy_is_imported_before_a_request() -> None:
     code = (
         "import sys, brim.providers.registry;"
