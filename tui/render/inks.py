@@ -101,7 +101,7 @@ class Inks:
 
         return cls(
             text=plain(foreground),
-            dim=plain(dim),
+            dim=plain(dim) + Style(dim=True) if ansi else plain(dim),
             strong=Style(bold=True),
             emphasis=Style(italic=True),
             strike=Style(strike=True),

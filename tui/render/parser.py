@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Literal
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import mdTrim
 from markdown_it.parser_block import ParserBlock
 from markdown_it.parser_inline import ParserInline
 from markdown_it.rules_block import (
@@ -93,7 +94,7 @@ def _paragraph(state: StateBlock, start_line: int, end_line: int, _silent: bool)
             if level or (state.sCount[line] >= 0 and _ends_paragraph(state, line, end_line)):
                 break
         line += 1
-    content = state.getLines(start_line, line, state.blkIndent, keepLastLF=False).strip(" \t\n\r\v\f")
+    content = mdTrim(state.getLines(start_line, line, state.blkIndent, keepLastLF=False))
     state.line = line + 1 if level else line
     state.parentType = parent
     kind, tag = ("heading", f"h{level}") if level else ("paragraph", "p")
