@@ -55,7 +55,10 @@ class Connection:
 
     async def _connect(self) -> aiosqlite.Connection:
         target = ":memory:" if self._path is None else self._path
-        connection = await aiosqlite.connect(target, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        opening = aiosqlite.connect(target, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        # A program that ends without closing must end all the same.
+        opening._thread.daemon = True
+        connection = await opening
         connection.row_factory = sqlite3.Row
         await connection.execute("PRAGMA foreign_keys = ON")
         await connection.execute("PRAGMA synchronous = NORMAL")
@@ -72,13 +75,13 @@ class Connection:
         """Write in one short transaction; all of it is kept, or nothing."""
         with store_errors():
             async with self._turn:
-                await self._writer.execute("BEGIN IMMEDIATE")
                 try:
+                    await self._writer.execute("BEGIN IMMEDIATE")
                     yield self._writer
                 except BaseException:
-                    await self._writer.execute("ROLLBACK")
+                    await self._writer.rollback()
                     raise
-                await self._writer.execute("COMMIT")
+                await self._writer.commit()
 
     async def rows(self, sql: str, values: Iterable[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
         """Read all rows of a query."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import stat
+import subprocess
 import sys
 from contextlib import closing
 
@@ -205,3 +206,27 @@ async def test_the_journal_only_ever_grows_by_what_came(tmp_path):
         assert rows == ["piece 0 ", "piece 1 ", "piece 2 "]
         assert file.execute("SELECT content FROM messages WHERE id = ?", (answer.id,)).fetchone()[0] == ""
     await store.aclose()
+
+
+async def test_a_write_that_is_cancelled_leaves_the_store_usable(tmp_path):
+    store = SQLiteStore(tmp_path / "brim.db")
+    await store.open()
+    kept = 0
+    for ticks in range(12):
+        task = asyncio.create_task(store.add_session(Session()))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait({task})
+        kept += sum(not each.cancelled() for each in done)
+        await store.add_session(Session())
+    assert 12 + kept <= await store.count_sessions() <= 24
+    await store.aclose()
+
+
+def test_a_program_that_forgets_to_close_ends_all_the_same(tmp_path):
+    program = (
+        "import asyncio, sys\nfrom pathlib import Path\nfrom brim.core.store.sqlite import SQLiteStore\n"
+        "asyncio.run(SQLiteStore(Path(sys.argv[1])).open())"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "brim.db")], check=True, timeout=30)
