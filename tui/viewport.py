@@ -146,14 +146,20 @@ class Viewport:
         """The entry and line at the top of the view."""
         return Anchor(*self.heights.at(self.y))
 
+    @property
+    def anchor(self) -> Anchor | None:
+        """The place that is kept, also while estimates put it beyond the end; ``None`` when following."""
+        return None if self.following else self._top
+
     def scroll_to(self, y: int) -> None:
         """Bring line ``y`` to the top of the view, as far as there are lines; at the end, follow it."""
         self.following = y >= self.max_y
         self._top = Anchor(*self.heights.at(min(max(0, y), self.max_y)))
 
-    def hold(self, top: Anchor | None = None) -> None:
-        """Stay at ``top``, or at what is at the top now, also when the end is in view."""
-        self._top = top or self.top
+    def hold(self, top: Anchor) -> None:
+        """Stay at ``top``, also when the end is in view."""
+        height = self.heights[top.entry] if top.entry < len(self.heights) else 0
+        self._top = Anchor(top.entry, max(0, min(top.line, height - 1)))
         self.following = False
 
     def follow(self) -> None:

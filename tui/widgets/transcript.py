@@ -1,0 +1,353 @@
+"""The transcript: all messages of a session, of which only what is near the view is known by text.
+
+Opening, scrolling and streaming cost the same for ten messages and for ten thousand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from textual.actions import SkipAction
+from textual.message import Message as TextualMessage
+
+from brim.tui.pacing import Pacer
+from brim.tui.widgets.transcript_find import Finder, Hit
+from brim.tui.widgets.transcript_inks import TranscriptInks
+from brim.tui.widgets.transcript_keys import TranscriptKeys
+from brim.tui.widgets.transcript_model import PAGE, Place, TranscriptModel, TranscriptSource
+
+if TYPE_CHECKING:
+    from brim.core.types import CleanupReceipt, Message, ToolCall
+
+DEFAULT_HINT = (
+    "What would you like to know?",
+    "",
+    "Write below and press Enter.",
+    "Ctrl+J begins a new line.",
+)
+
+
+class Transcript(TranscriptKeys, can_focus=True):
+    """Shows a session's messages and lets the person read, fold, select, copy and find.
+
+    Args:
+        hint: lines that are shown while there is no message.
+        id: the widget's id in the DOM.
+        classes: its CSS classes.
+    """
+
+    DEFAULT_CSS = """
+    Transcript {
+        height: 1fr;
+        overflow-x: hidden;
+        overflow-y: scroll;
+        scrollbar-size-vertical: 1;
+    }
+    """
+
+    class FindChanged(TextualMessage):
+        """What is known of the text looked for: the hit shown (from 1, 0 for none) and how many there are.
+
+        ``searching`` is true while messages are left to look at.
+        """
+
+        def __init__(self, needle: str, current: int, total: int, searching: bool) -> None:
+            super().__init__()
+            self.needle = needle
+            self.current = current
+            self.total = total
+            self.searching = searching
+
+    def __init__(
+        self,
+        *,
+        hint: Sequence[str] = DEFAULT_HINT,
+        id: str | None = None,  # noqa: A002 - Textual's own name
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(hint, id=id, classes=classes)
+        self._pacer = Pacer(self._call_draw)
+        self._target: Hit | None = None
+        self._shows = 0
+
+    # --- a session --------------------------------------------------------------------------------
+
+    async def show(
+        self,
+        source: TranscriptSource,
+        total: int,
+        messages: Sequence[Message],
+        place: Place | None = None,
+    ) -> None:
+        """Show a session of ``total`` messages, of which ``messages`` are the last.
+
+        A running answer is given as far as it has come, with status ``streaming``. The other texts and the
+        outline are read from ``source`` when they are needed. ``place`` is where to be, `None` the end.
+        """
+        self._shows += 1
+        show = self._shows
+        await asyncio.to_thread(_load_renderer)
+        if show == self._shows:
+            self._begin_anew(TranscriptModel(source, total, messages), place)
+
+    def clear(self) -> None:
+        """Show a session without messages."""
+        self._shows += 1
+        self._begin_anew(TranscriptModel(), None)
+
+    def _begin_anew(self, model: TranscriptModel, place: Place | None) -> None:
+        self._pacer.stop()
+        self._stop_chores()
+        self.workers.cancel_group(self, "finding")
+        self.workers.cancel_group(self, "estimates")
+        self.workers.cancel_group(self, "texts")
+        self._fetcher = None
+        self.finder, self._target, self.current = None, None, None
+        self.selector.clear()
+        self.column.show(model, place)
+        self._sync(repaint=True)
+
+    def place(self) -> Place:
+        """Return where the view is, to come back to."""
+        return self.column.place()
+
+    @property
+    def following(self) -> bool:
+        """Whether the end is in view and kept there."""
+        return self.column.viewport.following
+
+    @property
+    def has_selection(self) -> bool:
+        """Whether text is selected."""
+        return self.selector.has_text
+
+    @property
+    def message_count(self) -> int:
+        """How many messages the session has."""
+        return self.column.model.count
+
+    # --- a turn -----------------------------------------------------------------------------------
+
+    def begin(self, prompt: Message, answer: Message) -> None:
+        """Show a prompt and the answer that begins. After a prompt already shown, the answer replaces
+        what stood there."""
+        column, model = self.column, self.column.model
+        entry = model.entry_of(prompt.id)
+        if entry is None:
+            column.append(model.append(prompt))
+        elif entry + 1 < model.count:
+            column.truncate(entry + 1)
+            self.selector.clear()
+            if self.finder is not None:
+                self.finder.truncate(entry + 1)
+        column.append(model.append(answer))
+        self._sync(repaint=True)
+
+    def add_text(self, message_id: str, text: str) -> None:
+        """Add text at the end of an answer; it is on the screen a moment later."""
+        entry = self.column.model.live.get(message_id)
+        view = self.column.model.view(entry) if entry is not None else None
+        if view is not None:
+            view.add_text(text)
+            self._pacer.wake()
+
+    def add_reasoning(self, message_id: str, text: str) -> None:
+        """Add reasoning at the end of an answer's reasoning."""
+        entry = self.column.model.live.get(message_id)
+        view = self.column.model.view(entry) if entry is not None else None
+        if view is not None:
+            view.add_reasoning(text)
+            self._pacer.wake()
+
+    def set_tool_call(self, message_id: str, call: ToolCall) -> None:
+        """Show a tool call of an answer, in place of the one with the same id."""
+        entry = self.column.model.live.get(message_id)
+        view = self.column.model.view(entry) if entry is not None else None
+        if view is not None:
+            view.set_tool_call(call)
+            self._pacer.wake()
+
+    def set_waiting(self, message_id: str, reason: str) -> None:
+        """Say what an answer waits for; empty when it does not wait."""
+        entry = self.column.model.live.get(message_id)
+        view = self.column.model.view(entry) if entry is not None else None
+        if view is not None and view.set_waiting(reason):
+            self._pacer.wake()
+
+    def settle(self, message: Message) -> None:
+        """Show an answer as it is at its end: complete, stopped or failed."""
+        entry = self.column.model.settle(message)
+        if entry is None:
+            return
+        if self.finder is not None:
+            self.finder.look(entry, message.content)
+            self._tell_find()
+        if not self.column.model.live:
+            self._pacer.stop()
+        if entry in self.column.viewport.visible():
+            self.column.measure_one(entry)
+        self._sync(repaint=True)
+
+    def set_receipt(self, message_id: str, receipt: CleanupReceipt) -> None:
+        """Show a cleanup in the turn of the answer ``message_id``, and dim what left the window."""
+        self.column.model.set_receipt(message_id, receipt)
+        self._sync(repaint=True)
+
+    def set_queue(self, texts: Sequence[str]) -> None:
+        """Show the prompts that wait, after the last message."""
+        self.column.set_queue(texts)
+        self._sync(repaint=True)
+
+    # --- painting what grows ----------------------------------------------------------------------
+
+    def _call_draw(self) -> None:
+        self.call_next(self._draw)
+
+    def _draw(self) -> None:
+        """Lay out what the running answers gained, and paint the lines that changed."""
+        if not self.is_mounted:
+            return
+        column = self.column
+        before = column.viewport.top
+        for entry in column.model.live.values():
+            view = column.model.views.get(entry)
+            if view is None or not view.is_stale:
+                continue
+            if entry not in column.viewport.visible():
+                column.grow_unseen(entry, view)
+                continue
+            column.measure_one(entry)
+            if column.viewport.top == before:
+                self.repaint_from(column.viewport.row_of(entry, view.changed_row))
+        self._sync()
+        self.call_after_refresh(self._pacer.painted)
+
+    def on_unmount(self) -> None:
+        """Leave no timer behind."""
+        self._pacer.stop()
+
+    # --- finding ----------------------------------------------------------------------------------
+
+    def find(self, text: str) -> None:
+        """Look for ``text`` in all messages, letter case aside, upwards from what is seen first."""
+        self.workers.cancel_group(self, "finding")
+        if not text:
+            self.clear_find()
+            return
+        model = self.column.model
+        seen = self.column.viewport.visible()
+        self.finder = Finder(text, model.count, max(0, min(seen.stop, model.count) - 1))
+        for entry in sorted(model.messages):
+            view = model.views.get(entry)
+            self.finder.look(entry, view.content if view else model.messages[entry].content)
+        self.refresh(self.size.region)
+        self.run_worker(self._find_everywhere(self.finder), group="finding", exclusive=True)
+
+    async def _find_everywhere(self, finder: Finder) -> None:
+        from brim.core.errors import BrimError
+
+        model = self.column.model
+        start = Hit(min(self.column.viewport.visible().stop, model.count), 0)
+        try:
+            while model is self.column.model and self.finder is finder:
+                if finder.current is None and finder.step(forward=False, start=start) is not None:
+                    self._go_to_hit()
+                unseen = [entry for entry in finder.unseen(PAGE) if entry < model.count]
+                if not unseen:
+                    break
+                self._tell_find()
+                if model.source is None or not all(model.ids[entry] for entry in unseen):
+                    if not model.has_outline and model.source is not None:
+                        self._fetch()
+                        await asyncio.sleep(0.02)
+                        continue
+                    break
+                messages = await model.source.messages_by_id([model.ids[entry] for entry in unseen])
+                texts = {message.id: message.content for message in messages}
+                for entry in unseen:
+                    finder.look(entry, texts.get(model.ids[entry], ""))
+                await asyncio.sleep(0)
+        except BrimError as error:
+            self.post_message(self.Troubled(error.sentence))
+        finder.is_complete = True
+        self._tell_find()
+        self.refresh(self.size.region)
+
+    def find_next(self) -> bool:
+        """Go to the hit below; returns whether there is one."""
+        return self._step_find(forward=True)
+
+    def find_previous(self) -> bool:
+        """Go to the hit above; returns whether there is one."""
+        return self._step_find(forward=False)
+
+    def _step_find(self, *, forward: bool) -> bool:
+        if self.finder is None or self.finder.step(forward) is None:
+            return False
+        self._go_to_hit()
+        self._tell_find()
+        return True
+
+    def clear_find(self) -> bool:
+        """Look for nothing any more; returns whether something was looked for."""
+        had = self.finder is not None
+        self.workers.cancel_group(self, "finding")
+        self.finder, self._target = None, None
+        if had:
+            self.refresh(self.size.region)
+        return had
+
+    def _tell_find(self) -> None:
+        finder = self.finder
+        if finder is not None:
+            self.post_message(
+                self.FindChanged(finder.needle, finder.number, finder.total, not finder.is_complete)
+            )
+
+    def _go_to_hit(self) -> None:
+        if self.finder is not None and self.finder.current is not None:
+            self._target = self.finder.current
+            if self._target.entry not in self.column.model.messages:
+                self.column.go_to(self._target.entry, 0)
+            self._sync(repaint=True)
+
+    def _sync(self, *, repaint: bool = False) -> None:
+        target = self._target
+        if target is not None and target.entry < self.column.model.count:
+            view = self.column.model.view(target.entry)
+            if view is not None and self.column.measure_one(target.entry):
+                self._target = None
+                self.column.go_to(target.entry, view.row_of_content(target.place))
+                repaint = True
+        super()._sync(repaint=repaint)
+
+    def action_find_next(self) -> None:
+        """Go to the hit below."""
+        if not self.find_next():
+            raise SkipAction()
+
+    def action_find_previous(self) -> None:
+        """Go to the hit above."""
+        if not self.find_previous():
+            raise SkipAction()
+
+    def action_dismiss(self) -> None:
+        """Clear the selection, else the search, else the choice of a message; else leave the key to others."""
+        if self.clear_selection() or self.clear_find():
+            return
+        if self.current is None:
+            raise SkipAction()
+        self.current = None
+        self.refresh(self.size.region)
+
+
+@cache
+def _load_renderer() -> None:
+    """Import what rendering needs, so that the first message does not wait for it in the event loop."""
+    from brim.tui.render.document import MarkdownDocument
+
+    inks = TranscriptInks.from_variables({}, dark=True)
+    MarkdownDocument("```python\nNone\n```").lines(40, inks.markdown)
