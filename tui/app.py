@@ -51,7 +51,7 @@ class BrimApp(App[None]):
         config_folder: holds the person's own ``themes``.
     """
 
-    CSS_PATH: ClassVar[list[str]] = ["app.tcss", "screens/chat.tcss"]
+    CSS_PATH = ["app.tcss", "screens/chat.tcss"]
     TITLE = "brim"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     ENABLE_COMMAND_PALETTE = True
@@ -72,6 +72,7 @@ class BrimApp(App[None]):
     ) -> None:
         self._gate = ControlGate()
         self._themes: list[str] = []
+        self._problems: list[str] = []
         super().__init__()
         self.state = ScreenState.load(state_folder)
         self.manager: SessionManager | None = None
@@ -113,9 +114,11 @@ class BrimApp(App[None]):
         return list(self._themes)
 
     def _take_themes(self, folder: Path, wanted: str) -> None:
-        for theme in themes.load(folder):
-            self.register_theme(theme.theme)
-            self._themes.append(theme.theme.name)
+        loaded = themes.load(folder)
+        self._theme_problems = loaded.problems
+        for theme in loaded.found:
+            self.register_theme(theme)
+            self._themes.append(theme.name)
         known = self.available_themes
         names = (wanted, self.state.theme, themes.DEFAULT_THEME)
         self.set_reactive(App.theme, next(name for name in names if name in known))
@@ -126,6 +129,10 @@ class BrimApp(App[None]):
     def on_mount(self) -> None:
         """Let the first paint go out, then connect."""
         catch_signals(self.leave)
+        for problem in self._problems:
+            self.tell(problem, is_error=True)
+        for problem in self._theme_problems:
+            self.tell(problem, is_error=True)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -164,7 +171,12 @@ class BrimApp(App[None]):
             self.watchdog.start(code)
         await self.chat.store_draft()
         await self.close_manager()
-        self.exit(return_code=code)
+        self.exit(return_code=code or self.return_code or 0)
+
+    @property
+    def is_left(self) -> bool:
+        """Whether everything is stored and the app is only about to go."""
+        return self._leaving is not None and self._leaving.done()
 
     async def close_manager(self) -> None:
         """Stop turns and drain the store; gives up on what takes too long. Does nothing the second time."""

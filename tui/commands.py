@@ -200,6 +200,15 @@ class Commands:
     def find(self, argument: str) -> None:
         self._screen.find_bar.open(argument)
 
+    async def open_link(self, href: str) -> None:
+        from brim.tui.links import open_link
+
+        sentence = await open_link(href)
+        if sentence is None:
+            self._app.copy_to_clipboard(href)
+        else:
+            self._app.tell(sentence)
+
     def copy(self, _: str) -> None:
         self._screen.transcript.action_copy_message()
 

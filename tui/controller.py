@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from brim.core.hub import Subscription
     from brim.core.sessions import SessionManager
     from brim.tui.screens.chat import ChatScreen
-    from brim.tui.viewport import Place
+    from brim.tui.widgets.transcript_model import Place
 
 UNDO_S = 30.0
 """How long the deletion of a session can be undone by its key, in seconds."""
@@ -109,8 +109,6 @@ class ChatController:
             self._model = await self.manager.default_model()
         if wanted is None:
             self._show_totals()
-            if self._model is None:
-                self._screen.welcome()
         else:
             await self.open((await self.manager.find_session(wanted)).id, keeps_typed=True)
         self._screen.sessions.reload()

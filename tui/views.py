@@ -101,7 +101,7 @@ class AllSessionsView:
 
     def remove_session(self, session_id: str) -> None:
         """Take a session out of the list."""
-        self._screen.sessions.remove(session_id)
+        self._screen.sessions.drop(session_id)
 
     def add_text(self, message_id: str, text: str) -> None:
         """The list shows no text."""

@@ -102,6 +102,8 @@ class ChatScreen(Screen[None]):
         for text in self._before_connection:
             await controller.send(text)
         self._before_connection.clear()
+        if controller.model is None:
+            self.commands.run("welcome")
 
     async def store_draft(self) -> None:
         """Keep what is in the composer, for a quit."""
@@ -201,13 +203,21 @@ class ChatScreen(Screen[None]):
     def _delete_wanted(self, event: SessionList.DeleteWanted) -> None:
         self.commands.run("delete_session", event.session_id)
 
+    @on(Transcript.FindChanged)
+    def _found(self, event: Transcript.FindChanged) -> None:
+        self.find_bar.show_count(event.current, event.total, is_searching=event.searching)
+
+    @on(Transcript.LinkClicked)
+    def _link_clicked(self, event: Transcript.LinkClicked) -> None:
+        self.commands.run("open_link", event.href)
+
+    @on(Transcript.Troubled)
+    def _troubled(self, event: Transcript.Troubled) -> None:
+        self.brim.tell(event.sentence, is_error=True)
+
     @on(Transcript.RetryWanted)
     def _retry_wanted(self) -> None:
         self.commands.run("retry")
-
-    def welcome(self) -> None:
-        """Say what can be done where no model can be used."""
-        self.commands.run("welcome")
 
     # --- doing ----------------------------------------------------------------------------------------
 

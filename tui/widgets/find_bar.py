@@ -48,6 +48,7 @@ class FindBar(Horizontal):
         """A field and a hint."""
         yield Static("Find")
         yield Input(id="find")
+        yield Static(id="found")
         yield Static("Enter next · ↑ previous · Esc close")
 
     def open(self, text: str) -> None:
@@ -62,7 +63,13 @@ class FindBar(Horizontal):
         """Put the bar away."""
         self.query_one(Input).value = ""
         self.display = False
+        self.query_one("#found", Static).update("")
         self.post_message(self.Closed())
+
+    def show_count(self, current: int, total: int, *, is_searching: bool) -> None:
+        """Say which of how many places is shown; more may come while ``is_searching``."""
+        count = f"{current} of {total}" if total else "nothing"
+        self.query_one("#found", Static).update("…" if is_searching and not total else f"{count}   ")
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
