@@ -211,7 +211,11 @@ def set_config(key: str, value: str) -> int:
 def run(arguments: list[str]) -> int:
     """Run the command that ``arguments`` name and return its exit code."""
     try:
-        code: Any = brim.main(args=arguments, prog_name="brim", standalone_mode=False)
+        # Not `brim.main`, which would end a closed pipe in its own way.
+        with brim.make_context("brim", list(arguments)) as context:
+            code: Any = brim.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx is not None else "brim"
         complain(error.format_message(), f"`{where.replace(f' {_APP}', '')} --help` tells more.")

@@ -308,3 +308,11 @@ def test_made_by_hand_settings_look_nowhere(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("BRIM_THEME", "x")
     settings = Settings()
     assert (settings.openai_api_key, settings.theme) == (None, None)
+
+
+def test_the_example_names_every_variable_and_changes_nothing(paths: Paths) -> None:
+    example = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
+    named = {line.partition("=")[0] for line in example.splitlines() if line and not line.startswith("#")}
+    assert named == {variable(field) for field in Settings.model_fields}
+    assert "BRIM_HOME" in example
+    assert _load(paths, dotenv=example) == Settings()

@@ -1,0 +1,124 @@
+"""``brim config``: what it shows, and that it changes one line and nothing else."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from brim.core.paths import Paths
+from brim.core.settings import Settings
+from tests.support.cli import here, here_json
+
+_KEY = "sk-very-secret-1234567890"
+
+
+def _file(text: str | None = None) -> Path:
+    paths = Paths.find()
+    paths.make()
+    if text is not None:
+        paths.config_file.write_text(text, encoding="utf-8")
+    return paths.config_file
+
+
+def test_show_tells_the_place_of_every_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    _file('theme = "dusk"\nsystem_prompt = ""\n')
+    monkeypatch.setenv("OPENAI_API_KEY", _KEY)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://me:hunter2@127.0.0.1:1/v1?key=abc")
+    monkeypatch.setenv("BRIM_TEMPERATURE", "0")
+    Path(".env").write_text("\nDEFAULT_MODEL=gpt-4\n")
+    shown = here_json("config", "show")
+    assert set(shown) == set(Settings.model_fields)
+    assert shown["theme"] == {"value": "dusk", "source": "config.toml", "line": 1, "variable": "BRIM_THEME"}
+    assert shown["temperature"]["value"] == 0
+    assert shown["default_model"] == {
+        "value": "gpt-4",
+        "source": ".env",
+        "line": 2,
+        "variable": "DEFAULT_MODEL",
+    }
+    assert shown["openai_api_key"]["value"] == "***"
+    assert shown["anthropic_api_key"]["value"] is None
+    assert shown["max_retries"] == {
+        "value": 2,
+        "source": "default",
+        "line": None,
+        "variable": "BRIM_MAX_RETRIES",
+    }
+    text = here("config", "show").stdout
+    assert text == here("config").stdout
+    assert "config.toml line 1" in text
+    for secret in (_KEY, "hunter2", "abc"):
+        assert secret not in text + str(shown)
+
+
+def test_path_is_a_path_and_makes_nothing(person: Path) -> None:
+    done = here("config", "path")
+    assert done.stdout == f"{person / 'brim' / 'config.toml'}\n"
+    assert not (person / "brim").exists()
+
+
+def test_set_keeps_comments_order_and_everything_else() -> None:
+    file = _file('# mine\ntheme = "dusk"  # nice\n\nmax_retries = 3\n')
+    assert here("config", "set", "theme", "dawn").returncode == 0
+    assert here("config", "set", "temperature", "0.5").returncode == 0
+    assert file.read_text() == '# mine\ntheme = "dawn"  # nice\n\nmax_retries = 3\ntemperature = 0.5\n'
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_set_makes_the_file_and_an_empty_value_takes_the_setting_out() -> None:
+    assert here("config", "set", "max_tokens", "2048").returncode == 0
+    assert here_json("config", "show")["max_tokens"]["value"] == 2048
+    assert here("config", "set", "max_tokens", "").returncode == 0
+    assert _file().read_text() == ""
+    assert here("config", "set", "max_tokens", "").returncode == 0
+
+
+def test_a_key_can_be_piped_in_and_is_never_printed() -> None:
+    done = here("config", "set", "openai_api_key", "-", text=f"{_KEY}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert _KEY in _file().read_text()
+    assert _KEY not in here("config").stdout
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("theem", "x", "Did you mean theme?"),
+        ("temperature", "-1", "a number from 0 to 2"),
+        ("max_retries", "many", "a whole number"),
+        ("cleanup_target", "0.95", "below the threshold"),
+        ("openai_base_url", "here", "http://"),
+        ("openai_api_key", f"{_KEY} x", "no usable key"),
+    ],
+)
+def test_a_wrong_value_changes_nothing(key: str, value: str, words: str) -> None:
+    file = _file("# untouched\n")
+    done = here("config", "set", key, value)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert _KEY not in done.stderr
+    assert file.read_text() == "# untouched\n"
+    assert [path.name for path in file.parent.iterdir() if path.is_file()] == ["config.toml"]
+
+
+def test_a_file_that_is_not_toml_is_left_alone() -> None:
+    file = _file("theme = dusk\n")
+    done = here("config", "set", "theme", "dawn")
+    assert done.returncode == 2
+    assert "config.toml line 1 is not TOML" in done.stderr
+    assert file.read_text() == "theme = dusk\n"
+
+
+def test_a_wrong_setting_can_be_mended_by_setting_it() -> None:
+    _file("temperature = 9\n")
+    assert here("config", "set", "temperature", "1").returncode == 0
+    assert here_json("config", "show")["temperature"]["value"] == 1
+
+
+def test_a_value_that_a_stronger_place_hides_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRIM_THEME", "night")
+    done = here("config", "set", "theme", "dawn")
+    assert done.returncode == 0
+    assert "BRIM_THEME in the environment comes before it" in done.stderr
