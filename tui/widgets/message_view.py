@@ -314,16 +314,17 @@ class MessageView:
         if found is None:
             return Mark("gap", 0)
         section, index = found
-        return Mark(section.key, index if section.source is None else section.lines[index].start)
+        return Mark(section.key, 0 if section.source is None else section.lines[index].start, index)
 
     def row(self, mark: Mark) -> int:
         """Return the row that shows what ``mark`` names, or the one closest to it."""
         start = 0
         for section in self.sections:
             if section.key == mark.section:
-                if section.source is None:
-                    return start + min(mark.place, section.size - 1)
-                return start + last_at(section.lines, mark.place)
+                lines, index = section.lines, min(mark.index, section.size - 1)
+                if section.source is None or lines[index].start == mark.place:
+                    return start + index
+                return start + last_at(lines, mark.place)
             start += section.size
         return 0
 
