@@ -10,6 +10,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from brim.core.errors import BrimError
 
 DONE = 0
 FAILED = 1
@@ -42,12 +46,19 @@ def drop_output() -> None:
     os.dup2(nowhere, sys.stdout.fileno())
 
 
+def exit_code(error: BrimError) -> int:
+    """Return what a command ends with that fails like this."""
+    from brim.core.errors import AgentLoadError, SettingsError
+
+    return WRONG if isinstance(error, SettingsError | AgentLoadError) else FAILED
+
+
 def _told(error: Exception) -> int:
-    from brim.core.errors import AgentLoadError, BrimError, SettingsError
+    from brim.core.errors import BrimError
 
     if isinstance(error, BrimError):
         complain(error.sentence, error.hint)
-        return WRONG if isinstance(error, SettingsError | AgentLoadError) else FAILED
+        return exit_code(error)
     from brim.tui.crash import report
 
     complain(report(error))

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brim.cli.edge import WRONG, complain
+from brim.cli.edge import WRONG, complain, exit_code
 from brim.core.paths import Paths
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def open_app(*, session: str | None = None, model: str | None = None, agent: str
 
     paths = Paths.find()
     warnings: list[str] = []
+    codes: list[int] = []
 
     async def connect() -> SessionManager:
         import asyncio
@@ -39,8 +40,16 @@ def open_app(*, session: str | None = None, model: str | None = None, agent: str
 
         await asyncio.to_thread(import_module, "brim.cli.assembly")
         from brim.cli.assembly import connect
+        from brim.core.errors import BrimError
 
-        return await connect(paths, {"default_model": model}, agent=agent, warn=warnings.append)
+        try:
+            manager = await connect(paths, {"default_model": model}, agent=agent, warn=warnings.append)
+            if session is not None:
+                await _look_for(session, manager)
+        except BrimError as error:
+            codes.append(exit_code(error))
+            raise
+        return manager
 
     code = run(
         connect,
@@ -51,7 +60,16 @@ def open_app(*, session: str | None = None, model: str | None = None, agent: str
         config_folder=paths.config,
     )
     complain(*warnings)
-    return code
+    return codes[0] if codes else code
+
+
+async def _look_for(session: str, manager: SessionManager) -> None:
+    """Raise if there is no such session, with nothing left open."""
+    try:
+        await manager.find_session(session)
+    except BaseException:
+        await manager.aclose()
+        raise
 
 
 def _wanted_theme(paths: Paths) -> str:
