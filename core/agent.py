@@ -81,6 +81,10 @@ class OneAgent:
         del model
         return self._agent
 
+    def resolve(self, name: str) -> str:
+        """Return ``name`` as it is."""
+        return name
+
     async def models(self) -> list[ModelInfo]:
         """Return the one agent's id."""
         return [ModelInfo(id=self._id)]
@@ -102,6 +106,14 @@ class AgentSource(Protocol):
 
         Raises:
             AgentError: the model cannot be used; the sentence says why.
+        """
+        ...
+
+    def resolve(self, name: str) -> str:
+        """Return the model id that a person's name for a model means, such as ``openai:gpt-4`` for ``gpt-4``.
+
+        Raises:
+            AgentError: nothing has that name.
         """
         ...
 

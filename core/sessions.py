@@ -110,9 +110,9 @@ class SessionManager:
     async def create(
         self, *, model: str | None = None, title: str = "", system_prompt: str | None = None
     ) -> Session:
-        """Make a session; ``model`` defaults to the best that can be used now."""
+        """Make a session; ``model`` defaults to the best that can be used now. Raises `AgentError` for an unknown one."""
         session = Session(
-            model=model or await self._agents.default_model(),
+            model=self._agents.resolve(model) if model else await self._agents.default_model(),
             title=title,
             system_prompt=self._default_system_prompt if system_prompt is None else system_prompt,
         )
@@ -143,8 +143,8 @@ class SessionManager:
         return await self._update(session_id, title=" ".join(title.split()))
 
     async def set_model(self, session_id: str, model: str) -> Session:
-        """Let another model answer from the next turn on."""
-        session = await self._update(session_id, model=model)
+        """Let another model answer from the next turn on. Raises `AgentError` for an unknown one."""
+        session = await self._update(session_id, model=self._agents.resolve(model))
         await self._ledger.model_changed(session)
         return session
 

@@ -53,6 +53,7 @@ class OpenAIAgent(AgentInterface):
         self.model = config.model
         self._server = server or OpenAIServer(config.base_url, config.api_key)
         self._owns_server = server is None
+        self.is_priced = self._server.is_own
 
     async def process(self, context: AgentContext) -> AgentResponse:
         """Answer ``context.input`` and return the whole answer."""

@@ -88,7 +88,7 @@ def read(path: Traversable) -> Theme:
         raise ThemeError(f"{path.name}: `name` is missing.")
     if not isinstance(dark, bool):
         raise ThemeError(f"{path.name}: `dark` must be true or false.")
-    colors = _colors(path.name, "colors", values, frozenset(_COLORS))
+    colors: dict[str, Any] = {**_colors(path.name, "colors", values, frozenset(_COLORS))}
     if missing := [color for color in _COLORS if color not in colors]:
         raise ThemeError(f"{path.name}: [colors] lacks {', '.join(missing)}.")
     variables = _colors(path.name, "variables", values, frozenset(DEFAULT_VARIABLES))

@@ -1,5 +1,7 @@
 """What the manager sends, counts and cleans."""
 
+from decimal import Decimal
+
 from brim.core.context import Level, Provenance
 from brim.core.events import ContextChanged, WindowCleaned
 from brim.core.sessions import SessionManager
@@ -124,3 +126,34 @@ async def test_a_change_of_model_leaves_the_figures_pending():
         usage = await manager.context_usage(session.id)
         assert usage.provenance is Provenance.PENDING
         assert usage.window_tokens == 128_000
+
+
+async def test_a_turn_is_priced_where_the_agent_says_that_it_has_the_public_price():
+    class Priced(Counting):
+        is_priced = True
+
+    usage = {"prompt": 4, "answer": 90}
+    for agent, price in ((Priced(), Decimal("0.00091")), (Counting(), None)):
+        async with SessionManager(agent) as manager:
+            session = await manager.create(model="openai:gpt-4o")
+            answer = await ask(manager, session, "q" * usage["prompt"])
+            # gpt-4o: 2.50 USD for a million tokens in, 10 USD out
+            assert answer.cost_usd == price
+            stored = await manager.session(session.id)
+            assert (stored.cost_usd, stored.turns, stored.priced_turns) == (
+                price or 0,
+                1,
+                int(price is not None),
+            )
+
+
+async def test_a_cleanup_before_the_request_leaves_its_receipt_on_the_answer():
+    agent = Counting(answer="a" * 10, window=2_000)
+    async with SessionManager(agent) as manager:
+        session = await manager.create()
+        for _ in range(9):
+            await ask(manager, session, "q" * 180)
+        answer = await ask(manager, session, "q" * 500)
+        assert answer.receipt is not None
+        assert not answer.receipt.after_answer
+        assert (await manager.transcript(session.id))[-1].receipt == answer.receipt

@@ -80,7 +80,7 @@ class ContextMeter(Meter):
                     width,
                     "$dim",
                     "$foreground",
-                    styles[segment],
+                    first_style=styles[segment],
                 )
 
     def _turn_lines(self, width: int) -> Iterator[Content]:
@@ -134,7 +134,7 @@ class ContextMeter(Meter):
 
 
 def _row(
-    left: str, right: str, width: int, left_style: str = "", right_style: str = "", first_style: str = ""
+    left: str, right: str, width: int, left_style: str = "", right_style: str = "", *, first_style: str = ""
 ) -> Content:
     """A line with something on both sides; ``first_style`` is for the first character."""
     gap = " " * max(1, width - len(left) - len(right))

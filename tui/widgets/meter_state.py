@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
+from brim.core.context import Provenance
+
 if TYPE_CHECKING:
     from brim.core.context import ContextUsage, Level
     from brim.core.events import TurnProgressed
@@ -34,7 +36,9 @@ class Meter(Widget):
         """What fills the window, with the draft; ``None`` before anything is known."""
         if self._usage is None or not self._draft_tokens:
             return self._usage
-        return replace(self._usage, draft_tokens=self._draft_tokens)
+        known = self._usage.provenance
+        guessed = known if known is Provenance.PENDING else Provenance.ESTIMATE
+        return replace(self._usage, draft_tokens=self._draft_tokens, provenance=guessed)
 
     def set_usage(self, usage: ContextUsage) -> None:
         """Show how full the window is."""
