@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -16,10 +17,10 @@ from .wrap import Run
 Highlighted = list[list[Run]]
 
 _PLAIN = frozenset(("", "text", "txt", "plain", "plaintext", "none", "output"))
-_EXACT_CHARS = 32_000
-"""Code that is longer is highlighted in slices, each as if it stood alone."""
+EXACT_CHARS = 24_000
+"""Code that is longer is never highlighted as a whole."""
 CHUNK_LINES = 20
-"""Lines that are highlighted together while more of the code is still to come."""
+"""Lines of a chunk: those that are highlighted together where the whole is not."""
 
 _INK_OF_KIND: tuple[tuple[Any, str], ...] = (
     (Kind.Comment.Preproc, "syntax_keyword"),
@@ -72,25 +73,23 @@ def _lexer(language: str) -> Any:
         return None
 
 
-def highlight(text: str, language: str, inks: Inks, *, settled: bool) -> Highlighted:
-    """Return the lines of ``text`` as runs.
+def highlight(text: str, language: str, inks: Inks, *, settled: bool) -> Iterator[list[Run]]:
+    """Yield the lines of ``text`` as runs.
 
-    Code that is not ``settled`` is highlighted in chunks which are remembered, so that adding to its end is
-    cheap; a chunk that starts within a long comment or string has its colours wrong until then.
+    Code that is not ``settled`` or has more than `EXACT_CHARS` is highlighted in chunks, each as if it stood
+    alone, so that to add to its end is cheap. A chunk that starts within a long string has its colours wrong.
     """
-    if _lexer(language.lower()) is None:
-        return [[(line, inks.code_block)] for line in text.split("\n")]
-    if settled and len(text) <= _EXACT_CHARS:
-        return _lexed(text, language.lower(), inks)
-    lines = text.split("\n")
-    size = CHUNK_LINES if not settled else CHUNK_LINES * 20
-    made: Highlighted = []
-    for start in range(0, len(lines), size):
-        chunk = "\n".join(lines[start : start + size])
-        made += (
-            _lexed(chunk, language.lower(), inks) if settled else _remembered(chunk, language.lower(), inks)
-        )
-    return made
+    language = language.lower()
+    if _lexer(language) is None:
+        for line in text.split("\n"):
+            yield [(line, inks.code_block)]
+    elif settled and len(text) <= EXACT_CHARS:
+        yield from _lexed(text, language, inks)
+    else:
+        lines = text.split("\n")
+        for start in range(0, len(lines), CHUNK_LINES):
+            chunk = "\n".join(lines[start : start + CHUNK_LINES])
+            yield from _lexed(chunk, language, inks) if settled else _remembered(chunk, language, inks)
 
 
 @lru_cache(maxsize=32)

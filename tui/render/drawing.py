@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from markdown_it.token import Token
 from rich.segment import Segment
 
-from .code import CHUNK_LINES, language_of
+from .fence import FenceLines, body_lines, fence_token
 from .inks import Inks
-from .inline import FlowMemo, Misses, clean
+from .inline import FlowMemo, Misses
 from .layout import Layout
 from .line import Line
-from .panel import Panel
 from .parser import parse_blocks
-from .pieces import OpenFence, Piece, Splitter
+from .pieces import Piece, Splitter
 from .region import Region
-from .rows import Row, body_width
+from .rows import MIN_BODY, Row
+
+_SOME_LINES = 100
+"""Lines that are drawn in one step."""
 
 
 class Drawing:
@@ -35,7 +38,8 @@ class Drawing:
         self._firsts: list[int] = []
         self._tail: list[Line] = []
         self._tail_drawn = False
-        self._fence: _FenceLines | None = None
+        self._fence: FenceLines | None = None
+        self._partial: tuple[list[Line], Iterator[Line], Misses] | None = None
         self._memo = FlowMemo()
         self._memo_references: Mapping[str, Any] = {}
         self._defined = 0
@@ -67,7 +71,7 @@ class Drawing:
                 found += [_raw(token, region, plain) for token in tokens if token.type == "fence"]
         fence = self._splitter.fence
         if fence is not None:
-            found.append("\n".join(_body_lines(fence, plain, fence.body)))
+            found.append("\n".join(body_lines(fence, plain[fence.body :])))
         return found
 
     def is_ready(self, width: int, inks: Inks) -> bool:
@@ -84,9 +88,8 @@ class Drawing:
         pieces = self._splitter.pieces
         if len(self._firsts) < len(pieces):
             piece = pieces[len(self._firsts)]
-            if piece.lines is None:
-                piece.lines = self._draw(piece, text, inks, self._splitter.references, settled=True)
-                piece.parsed = None
+            if piece.lines is None and not self._draw_cut(piece, text, inks):
+                return False
             self._same = min(self._same, len(self._lines))
             self._firsts.append(len(self._lines))
             self._lines += self._with_gap(piece, text, inks, after=bool(self._lines))
@@ -129,7 +132,7 @@ class Drawing:
             del self._firsts[count:]
         self._same = min(self._same, len(self._lines))
         self._tail_drawn = self._is_shown = False
-        self._fence = None
+        self._fence = self._partial = None
 
     def _restart(self) -> None:
         for piece in self._splitter.pieces:
@@ -141,6 +144,7 @@ class Drawing:
         """Take back what was drawn from the first piece on with a link that has a definition now."""
         references = self._splitter.references
         self._defined = len(references)
+        self._partial = None
         first = len(self._firsts)
         for number, piece in enumerate(self._splitter.pieces[:first]):
             if not piece.missed.isdisjoint(references):
@@ -149,23 +153,36 @@ class Drawing:
         if first < len(self._firsts):
             self._drop_from(first)
 
-    def _draw(
-        self, piece: Piece, text: str, inks: Inks, references: Mapping[str, Any], *, settled: bool
-    ) -> list[Line]:
-        known = Misses(references)
+    def _draw_cut(self, piece: Piece, text: str, inks: Inks) -> bool:
+        """Draw some lines of ``piece``; say whether that is all of it."""
+        if self._fence is not None and self._fence.start == piece.start:
+            piece.lines = self._fence.adopt(text, piece.end)
+            self._fence = None
+            if piece.lines is not None:
+                return True
+        if self._partial is None:
+            known = Misses(self._splitter.references)
+            self._partial = ([], self._draw(piece, text, inks, known, settled=True), known)
+        lines, more, known = self._partial
+        some = list(islice(more, _SOME_LINES))
+        lines += some
+        if len(some) == _SOME_LINES:
+            return False
+        piece.lines, piece.parsed, piece.missed = lines, None, frozenset(known.missed)
+        self._partial = None
+        return True
+
+    def _draw(self, piece: Piece, text: str, inks: Inks, known: Misses, *, settled: bool) -> Iterator[Line]:
         region, tokens = _parsed(piece, text)
         memo = None if settled else self._memo
         layout = Layout(region, tokens, inks, known, first_code=piece.first_code, settled=settled, memo=memo)
-        rows = layout.rows(self.width, piece.ordinal)
-        piece.missed = frozenset(known.missed)
-        start = piece.start
-        for number, row in enumerate(rows):
-            # What a block shows of the source may be known too late or too early by some characters.
-            if row.start < start or row.end < row.start:
-                begin = max(row.start, start)
-                rows[number] = row._replace(start=begin, end=max(begin, row.end))
-            start = rows[number].start
-        return [self._line(row) for row in rows]
+        at = piece.start
+        for row in layout.rows(self.width, piece.ordinal):
+            # What a row shows of the source may be known too late or too early by some characters.
+            start = max(row.start, at)
+            end = max(row.end, start)
+            yield Line(row.segments, row.cells, self._place(start), self._place(end), row.code)
+            at = start
 
     def _line(self, row: Row) -> Line:
         return Line(row.segments, row.cells, self._place(row.start), self._place(row.end), row.code)
@@ -176,7 +193,7 @@ class Drawing:
         if not lines or not after or (piece.gap == "item" and not _blank_before(text, piece.start)):
             return lines
         place = lines[0].start
-        bar = piece.gap == "bar" and body_width(self.width, 2) != self.width
+        bar = piece.gap == "bar" and self.width - 2 >= max(MIN_BODY, self.width // 4)
         segments, cells = ([Segment("▌ ", inks.quote_bar)], 2) if bar else ([], 0)
         return [Line(segments, cells, place, place), *lines]
 
@@ -185,7 +202,7 @@ class Drawing:
         self._tail = []
         if fence is not None:
             if self._fence is None or self._fence.start != fence.start:
-                self._fence = _FenceLines(fence, self.width, inks, self._line, gap=bool(self._lines))
+                self._fence = FenceLines(fence, self.width, inks, self._line, gap=bool(self._lines))
             self._fence.update(text)
             return
         self._fence = None
@@ -194,48 +211,8 @@ class Drawing:
             self._memo_references, self._memo = references, FlowMemo()
         self._memo.turn()
         for piece in self._splitter.tail:
-            piece.lines = self._draw(piece, text, inks, references, settled=False)
+            piece.lines = list(self._draw(piece, text, inks, Misses(references), settled=False))
             self._tail += self._with_gap(piece, text, inks, after=bool(self._lines or self._tail))
-
-
-class _FenceLines:
-    """The lines of a fenced block that is still open: those of full chunks are kept."""
-
-    def __init__(
-        self, fence: OpenFence, width: int, inks: Inks, line: Callable[[Row], Line], *, gap: bool
-    ) -> None:
-        self.start = fence.start
-        self._fence = fence
-        self._panel = Panel(width, inks, fence.piece.first_code)
-        self._line = line
-        self._language = language_of(clean(fence.info))
-        self._at = fence.body
-        start = fence.first_line
-        rows = [Row([], 0, start, start)] if gap else []
-        rows.append(self._panel.label(self._language, start, fence.body - 1))
-        self.lines = [line(row) for row in rows]
-        self.kept = len(self.lines)
-        """How many of the lines no text to come changes."""
-
-    def update(self, text: str) -> None:
-        """Bring the lines up to ``text``."""
-        del self.lines[self.kept :]
-        lines = _body_lines(self._fence, text, self._at)
-        while len(lines) > CHUNK_LINES:
-            self._add(lines[:CHUNK_LINES], text)
-            del lines[:CHUNK_LINES]
-            self.kept = len(self.lines)
-            for _ in range(CHUNK_LINES):
-                self._at = text.index("\n", self._at) + 1
-        self._add(lines, text)
-
-    def _add(self, lines: list[str], text: str) -> None:
-        starts = [self._at]
-        for _ in lines:
-            end = text.find("\n", starts[-1])
-            starts.append((len(text) if end < 0 else end) + 1)
-        rows = self._panel.code(lines, self._language, starts, settled=False)
-        self.lines += [self._line(row) for row in rows]
 
 
 def _parsed(piece: Piece, text: str) -> tuple[Region, list[Token]]:
@@ -243,18 +220,9 @@ def _parsed(piece: Piece, text: str) -> tuple[Region, list[Token]]:
     if piece.parsed is not None:
         return piece.parsed
     part = text[piece.start : piece.end]
+    if piece.fence is not None:
+        return Region(part, piece.start), [fence_token(piece.fence, text, piece.start, piece.end)]
     return Region(part, piece.start), parse_blocks(part, piece.inside)
-
-
-def _body_lines(fence: OpenFence, text: str, start: int) -> list[str]:
-    """Return the lines in ``fence`` from ``start`` on, without one that may become its end."""
-    lines = text[start:].split("\n")
-    last = lines[-1].strip(" \t")
-    if not last.strip(fence.marker[0]):
-        lines.pop()
-    if not fence.indent:
-        return lines
-    return [line[: fence.indent].lstrip(" ") + line[fence.indent :] for line in lines]
 
 
 def _raw(fence: Token, region: Region, plain: str) -> str:

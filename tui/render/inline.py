@@ -26,7 +26,8 @@ References = Mapping[str, Mapping[str, Any]]
 _ACTIVE = re.compile(r"[\\`*_~\[\]!<>&\n]|  |https?://")
 _URL = re.compile(r"https?://[^\s<>\"`]+")
 _AFTER_URL = ".,;:!?'*_~"
-_SLICE = 4_000
+SLICE = 4_000
+"""Characters of a paragraph that are parsed and wrapped together."""
 
 
 class Broken(NamedTuple):
@@ -146,12 +147,12 @@ def slices(content: str) -> Iterator[str]:
     Emphasis does not reach from one to the next, and each begins a row.
     """
     start = 0
-    while len(content) - start > _SLICE:
-        cut = content.rfind("\n", start + _SLICE // 2, start + _SLICE)
+    while len(content) - start > SLICE:
+        cut = content.rfind("\n", start + SLICE // 2, start + SLICE)
         if cut < 0:
-            cut = content.rfind(" ", start + _SLICE // 2, start + _SLICE)
+            cut = content.rfind(" ", start + SLICE // 2, start + SLICE)
         if cut < 0:
-            cut = start + _SLICE - 1
+            cut = start + SLICE - 1
         yield content[start : cut + 1]
         start = cut + 1
     yield content[start:]

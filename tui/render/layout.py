@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from markdown_it.token import Token
 from rich.segment import Segment
@@ -10,11 +10,11 @@ from rich.style import Style
 
 from .code import language_of
 from .inks import Inks
-from .inline import Flow, FlowMemo, Misses, clean, flow, slices
+from .inline import SLICE, Flow, FlowMemo, Misses, clean, flow, slices
 from .panel import Panel
 from .places import Places
 from .region import Region
-from .rows import Row, body_width, prefixed, text_rows
+from .rows import MIN_BODY, Row, prefixed, text_rows
 from .table import Table, TableRow
 from .table import lay_out as lay_out_table
 
@@ -48,17 +48,28 @@ class Layout:
         self._memo = memo
         self._at = 0
         self._bullets = 0
+        self._least = MIN_BODY
 
-    def rows(self, width: int, ordinal: int | None = None) -> list[Row]:
-        """Return everything at ``width``; ``ordinal`` is the number of the item if that is what it is."""
-        made: list[Row] = []
+    def rows(self, width: int, ordinal: int | None = None) -> Iterator[Row]:
+        """Yield everything at ``width``; ``ordinal`` is the number of the item if that is what it is.
+
+        What may be huge comes bit by bit.
+        """
+        self._least = max(MIN_BODY, width // 4)
         while self._at < len(self._tokens):
-            before = self._at
-            rows = self._block(width, self._inks.text, ordinal)
-            if made and rows and self._tokens[before].type != "definition":
-                made.append(_gap(made[-1].end))
-            made += rows
-        return made
+            token = self._tokens[self._at]
+            if token.type == "fence":
+                self._at += 1
+                yield from self._fence(token, width)
+            elif token.type == "paragraph_open" and len(self._tokens[self._at + 1].content) > SLICE:
+                yield from self._inline(self._tokens[self._at + 1], width, self._inks.text)
+                self._at += 3
+            else:
+                yield from self._block(width, self._inks.text, ordinal)
+
+    def _body(self, width: int, prefix: int) -> int:
+        """Return the cells that stay beside a prefix, or ``width`` where there is no room for it."""
+        return width - prefix if width - prefix >= self._least else width
 
     def _range(self, token: Token) -> tuple[int, int]:
         """Return the range of the source that ``token`` stands in, without blank lines after it."""
@@ -82,7 +93,7 @@ class Layout:
             case "blockquote_open":
                 rows = self._quote(width)
             case "fence":
-                rows = self._fence(token, width)
+                rows = list(self._fence(token, width))
             case "code_block":
                 rows = self._indented(token, width)
             case "table_open":
@@ -98,22 +109,20 @@ class Layout:
             return flow(content, style, self._inks, self._references)
         return self._memo.flow(content, style, self._inks, self._references)
 
-    def _inline(self, token: Token, width: int, style: Style) -> list[Row]:
-        """Return the rows of an inline token, each with the part of the source that it shows."""
+    def _inline(self, token: Token, width: int, style: Style) -> Iterator[Row]:
+        """Yield the rows of an inline token, each with the part of the source that it shows."""
         places = Places(token, self._lines, self._starts)
-        rows: list[Row] = []
         before, offset = -1, 0
         for content in slices(token.content):
             made = self._flow(content, style)
             for last, segments, cells in made.rows(width):
                 start = places.after(before)
                 before = offset + made.place(last)
-                rows.append(Row(segments, cells, start, places.end(before)))
+                yield Row(segments, cells, start, places.end(before))
             offset += len(content)
-        return rows
 
     def _paragraph(self, token: Token, width: int, style: Style) -> list[Row]:
-        rows = self._inline(self._tokens[self._at], width, style)
+        rows = list(self._inline(self._tokens[self._at], width, style))
         self._at += 2
         return _covering(rows, *self._range(token))
 
@@ -121,7 +130,7 @@ class Layout:
         level = int(token.tag[1])
         style = self._inks.headings[level - 1]
         start, end = self._range(token)
-        rows = self._inline(self._tokens[self._at], width, style)
+        rows = list(self._inline(self._tokens[self._at], width, style))
         self._at += 2
         if level == 1:
             line = "━" * max(1, *(row.cells for row in rows)) if rows else "━"
@@ -146,8 +155,9 @@ class Layout:
 
     def _quote(self, width: int) -> list[Row]:
         bar = Segment("▌ ", self._inks.quote_bar)
-        rows = self._children(body_width(width, 2), self._inks.quote, "blockquote_close", loose=True)
-        return prefixed(rows, width, bar, bar) if rows else []
+        body = self._body(width, 2)
+        rows = self._children(body, self._inks.quote, "blockquote_close", loose=True)
+        return prefixed(rows, width, bar, bar, fits=body < width) if rows else []
 
     def _list(self, token: Token, width: int, style: Style, ordinal: int | None) -> list[Row]:
         ordered = token.type == "ordered_list_open"
@@ -173,36 +183,35 @@ class Layout:
         else:
             mark = number or _BULLETS[(self._bullets - 1) % len(_BULLETS)]
         text = f"{mark:>{3 if number else 2}} "
-        rows = self._children(body_width(width, len(text)), style, "list_item_close", loose=False)
+        body = self._body(width, len(text))
+        rows = self._children(body, style, "list_item_close", loose=False)
         start, end = self._range(item)
         if not rows:
             rows = [Row([], 0, start, end)]
-        return _covering(prefixed(rows, width, Segment(text, self._inks.marker)), start, end)
+        marker = Segment(text, self._inks.marker)
+        return _covering(prefixed(rows, width, marker, fits=body < width), start, end)
 
-    def _fence(self, token: Token, width: int) -> list[Row]:
+    def _fence(self, token: Token, width: int) -> Iterator[Row]:
         first, last = token.map or (0, 0)
         number = self._code
         self._code += 1
         language = language_of(clean(token.info))
         lines = token.content.removesuffix("\n").split("\n") if token.content else []
-        start, end = (
-            self._starts[first],
-            max(self._starts[first], self._starts[min(last, len(self._lines))] - 1),
-        )
         panel = Panel(width, self._inks, number)
-        closing = self._starts[min(first + 1 + len(lines), last)]
-        rows = [
-            panel.label(language, start, self._starts[first + 1] - 1),
-            *panel.code(lines, language, self._starts[first + 1 :], settled=self._settled),
-            panel.bottom(min(closing, end), end),
-        ]
-        return _covering(rows, start, end)
+        after = first + 1 + len(lines)
+        behind = self._starts[after]
+        yield panel.label(language, self._starts[first], self._starts[first + 1] - 1)
+        yield from panel.code(lines, language, self._starts[first + 1 :], settled=self._settled)
+        if after < last:
+            yield panel.bottom(behind, self._starts[last] - 1)
+        else:
+            yield panel.bottom(behind - 1, behind - 1)
 
     def _indented(self, token: Token, width: int) -> list[Row]:
         first = token.map[0] if token.map else 0
         lines = token.content.rstrip("\n").split("\n")
         panel = Panel(width, self._inks, None)
-        rows = panel.code(lines, "", self._starts[first:], settled=self._settled)
+        rows = list(panel.code(lines, "", self._starts[first:], settled=self._settled))
         return _covering(rows, *self._range(token))
 
     def _as_written(self, token: Token, width: int) -> list[Row]:

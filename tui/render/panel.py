@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.segment import Segment
@@ -32,16 +32,14 @@ class Panel:
         """Return the row below the code."""
         return Row([Segment(" " * self.width, self.inks.code_block)], self.width, start, end, self.number)
 
-    def code(self, lines: list[str], language: str, starts: Sequence[int], *, settled: bool) -> list[Row]:
-        """Return the rows of ``lines``; ``starts`` says where each stands, and where the last one ends.
+    def code(self, lines: list[str], language: str, starts: Sequence[int], *, settled: bool) -> Iterator[Row]:
+        """Yield the rows of ``lines``; ``starts`` says where each stands, and where the last one ends.
 
         ``settled`` says that no more lines will come.
         """
         text = "\n".join([line.expandtabs(4) for line in lines])
-        made: list[Row] = []
-        for place, runs in enumerate(highlight(text, language, self.inks, settled=settled) if lines else []):
-            made += self._rows(runs, self.inks.code_block, starts[place], starts[place + 1] - 1)
-        return made
+        for place, runs in enumerate(highlight(text, language, self.inks, settled=settled) if lines else ()):
+            yield from self._rows(runs, self.inks.code_block, starts[place], starts[place + 1] - 1)
 
     def _rows(self, runs: Sequence[Run], fill: Style, start: int, end: int) -> list[Row]:
         margin = 1 if self.width >= _MARGINS_FROM else 0

@@ -43,7 +43,7 @@ from markdown_it.rules_inline import (
 )
 from markdown_it.token import Token
 
-MAX_NESTING = 40
+MAX_NESTING = 24
 """Levels of nested blocks; a list takes two, one for itself and one for its item."""
 
 Rule = Callable[[StateBlock, int, int, bool], bool]

@@ -32,7 +32,8 @@ class Piece:
 
     ``inside`` is what it goes on in. ``ordinal`` is the number of a list's item. ``gap`` says what stands
     between it and the piece before: ``"blank"``, ``"bar"`` (within a quote) or nothing. ``first_code`` is the
-    number of its first fenced block. ``missed`` are the labels of links that were not defined.
+    number of its first fenced block. ``missed`` are the labels of links that were not defined. ``fence`` is what it was while it
+    was open, for a block of code that was found line by line.
     """
 
     start: int
@@ -45,6 +46,7 @@ class Piece:
     parsed: tuple[Region, list[Token]] | None = None
     lines: list[Line] | None = None
     missed: frozenset[str] = frozenset()
+    fence: OpenFence | None = None
 
 
 @dataclass(slots=True)
@@ -60,17 +62,18 @@ class OpenFence:
     scanned: int
     piece: Piece
 
+    def find_close(self, text: str, start: int) -> re.Match[str] | None:
+        """Return the first line from ``start``, where one starts, that closes the block."""
+        closing = rf"^ {{0,3}}{self.marker[0]}{{{len(self.marker)},}}[ \t]*(?:\n|\Z)"
+        return re.compile(closing, re.MULTILINE).search(text, start)
+
     def close(self, text: str, *, final: bool) -> int | None:
         """Return where the block ends, or `None` if it goes on."""
-        closing = re.compile(rf" {{0,3}}{re.escape(self.marker[0])}{{{len(self.marker)},}}[ \t]*")
-        while True:
-            end = text.find("\n", self.scanned)
-            stop = len(text) if end < 0 else end
-            if (end >= 0 or final) and closing.fullmatch(text, self.scanned, stop):
-                return stop + (end >= 0)
-            if end < 0:
-                return None
-            self.scanned = end + 1
+        found = self.find_close(text, self.scanned)
+        if found and (final or found[0].endswith("\n")):
+            return found.end()
+        self.scanned = max(self.scanned, text.rfind("\n") + 1)
+        return None
 
 
 @dataclass(slots=True)
@@ -227,7 +230,7 @@ class Splitter:
             return False
         if final and (end is None or end >= len(text)):
             self._mark_end()
-        piece = replace(fence.piece, end=len(text) if end is None else end)
+        piece = replace(fence.piece, end=len(text) if end is None else end, fence=fence)
         self.pieces.append(piece)
         codes = self._state.codes + 1
         self._state = _State(piece.end, codes=codes, references=self.references)

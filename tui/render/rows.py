@@ -11,7 +11,7 @@ from rich.style import Style
 from .wrap import break_words, cells_of, cut_runs, fitting
 
 MIN_BODY = 6
-"""Cells that bars, bullets and indents leave to the text."""
+"""Cells that bars, bullets and indents leave to the text, however narrow all of it is."""
 
 
 class Row(NamedTuple):
@@ -35,16 +35,17 @@ def text_rows(text: str, style: Style, width: int, start: int, end: int) -> list
     return [row_of(row, start, end) for row in cut_runs(runs, break_words(runs, width))]
 
 
-def prefixed(rows: list[Row], width: int, first: Segment, rest: Segment | None = None) -> list[Row]:
+def prefixed(
+    rows: list[Row], width: int, first: Segment, rest: Segment | None = None, *, fits: bool
+) -> list[Row]:
     """Return ``rows`` with ``first`` before the first of them and ``rest`` (`None`: blanks) before the others.
 
-    ``rows`` were laid out at `body_width` of ``width``. Where that left no place for the prefix, the first
-    one stands in a row of its own.
+    Where there was no room to lay them out beside that (not ``fits``), a bullet stands in a row of its own.
     """
     cells = cell_len(first.text)
     if not rows:
         rows = [Row([], 0, 0, 0)]
-    if body_width(width, cells) == width:
+    if not fits:
         if rest is not None:
             return rows
         mark = first.text.strip()[:width]
@@ -54,9 +55,3 @@ def prefixed(rows: list[Row], width: int, first: Segment, rest: Segment | None =
         Row([first if number == 0 else other, *row.segments], row.cells + cells, *row[2:])
         for number, row in enumerate(rows)
     ]
-
-
-def body_width(width: int, prefix_cells: int) -> int:
-    """Return the cells that stay beside a prefix, or ``width`` where there is no room for it."""
-    body = width - prefix_cells
-    return body if body >= MIN_BODY else width
