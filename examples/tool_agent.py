@@ -8,7 +8,7 @@ is reported, so that it can be seen in the transcript. Everything else (text, us
 import ast
 import operator
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from brim import (
@@ -20,12 +20,13 @@ from brim import (
     ToolFinished,
     ToolStarted,
 )
+from brim.providers.answers import collect
 from brim.providers.local import local_agent
 
 PROMPT = "You are a friendly assistant. Answer in one short sentence."
 NUMBER = r"\d{1,15}(?:\.\d{1,15})?"
-SUM = re.compile(rf"\b{NUMBER}(?:\s*[-+*/]\s*{NUMBER}){{1,20}}")
-OPERATORS = {
+SUM = re.compile(rf"\b{NUMBER}(?:\s*[-+*/]\s*{NUMBER}){{1,15}}")
+OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -45,9 +46,9 @@ class ToolAgent(AgentInterface):
         self.model = self.inner.model
 
     async def process(self, context: AgentContext) -> AgentResponse:
-        return AgentResponse(output="".join([str(event) async for event in self.process_stream(context)]))
+        return await collect(self.process_stream(context))
 
-    async def process_stream(self, context: AgentContext) -> AsyncIterator[StreamEvent]:
+    async def process_stream(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
         known = []
         for number, problem in enumerate(SUM.findall(context.input)):
             call_id = f"sum-{number}"
@@ -67,16 +68,16 @@ class ToolAgent(AgentInterface):
         return await self.inner.window_tokens()
 
     async def count_tokens(self, messages: Sequence[Message]) -> int | None:
-        return await self.inner.count_tokens(messages)
+        return await self.inner.count_tokens([Message(role="system", content=PROMPT), *messages])
 
     async def aclose(self) -> None:
         await self.inner.aclose()
 
 
 def with_prompt(context: AgentContext, known: list[str]) -> AgentContext:
-    """Return the context with our prompt before the history, and what is known after the question."""
+    """Return the context with our prompt before the history, and what is known before the question."""
     history = [Message(role="system", content=PROMPT), *context.conversation_history]
-    question = "\n".join([context.input, *(f"(The calculator says: {line})" for line in known)])
+    question = "\n".join([*known, context.input])
     return context.model_copy(update={"conversation_history": history, "input": question})
 
 

@@ -30,6 +30,8 @@ _OOM_SCORE = "800"
 """When the machine runs out of memory, the model goes, not the app and not the person's other programs."""
 SMALL_MODEL_BYTES = 1 << 30
 """Below this size of its file a model strays and repeats itself, unless it is held back."""
+SMALL_MODEL_ANSWER_TOKENS = 512
+"""The longest answer of such a model, unless the request says otherwise."""
 LOG_BYTES = 4 << 20
 """Where the log file ends, however long the child lives."""
 _PR_SET_PDEATHSIG = 1
@@ -99,19 +101,22 @@ def _load(orders: Orders) -> xllamacpp.Server:
     params.cpuparams_batch.n_threads = orders.threads
     params.sse_ping_interval = 10
     if Path(orders.model_path).stat().st_size < SMALL_MODEL_BYTES:
-        _hold_back(params.sampling)
+        _hold_back(params)
     return xllamacpp.Server(params)
 
 
-def _hold_back(sampling: xllamacpp.CommonParamsSampling) -> None:
+def _hold_back(params: xllamacpp.CommonParams) -> None:
     """Set what a request gets that asks for nothing else.
 
-    Over two dozen short questions SmolLM2 135M was right most often with these, and did not loop once. A
-    plain penalty on repeated words made it avoid the right one: asked for 2+2 it would not say 4.
+    Over two dozen short questions SmolLM2 135M was right most often with these. A plain penalty on repeated
+    words made it avoid the right one: asked for 2+2 it would not say 4. Without a limit an answer that has
+    lost its way goes on to the end of the window.
     """
-    sampling.temp = 0.3
-    sampling.min_p = 0.1
-    sampling.dry_multiplier = 0.8
+    params.n_predict = SMALL_MODEL_ANSWER_TOKENS
+    params.sampling.temp = 0.3
+    params.sampling.min_p = 0.1
+    params.sampling.dry_multiplier = 0.8
+    params.sampling.dry_penalty_last_n = SMALL_MODEL_ANSWER_TOKENS
 
 
 if __name__ == "__main__":

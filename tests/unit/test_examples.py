@@ -84,7 +84,7 @@ async def test_the_tool_agent_reports_its_sums_and_passes_everything_else_throug
     assert "".join(map(str, events)) == "It is 391."
     assert isinstance(events[-1], Done)
     (context,) = inner.contexts
-    assert context.input == "What are 17 * 23 and 1 / 0?\n(The calculator says: 17 * 23 = 391)"
+    assert context.input == "17 * 23 = 391\nWhat are 17 * 23 and 1 / 0?"
     assert [message.role for message in context.conversation_history] == ["system", "system", "user"]
     assert await agent.window_tokens() == 4096
 
