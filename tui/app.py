@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import App
-from textual.binding import Binding, BindingType
 
 from brim import themes
 from brim.core.text import visible
 from brim.tui import crash
-from brim.tui.ending import Watchdog, catch_signals
+from brim.tui.ending import Watchdog, catch_signals, in_time
 from brim.tui.gate import ControlGate
 from brim.tui.screens.chat import ChatScreen
 from brim.tui.state import ScreenState
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from textual.command import Provider
     from textual.filter import LineFilter
     from textual.screen import Screen
+    from textual.types import CSSPathType
 
     from brim.core.sessions import SessionManager
 
@@ -51,14 +51,11 @@ class BrimApp(App[None]):
         config_folder: holds the person's own ``themes``.
     """
 
-    CSS_PATH = ["app.tcss", "screens/chat.tcss"]
+    CSS_PATH: ClassVar[CSSPathType | None] = ["app.tcss", "screens/chat.tcss"]
     TITLE = "brim"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-medium"), (120, "-wide"), (170, "-broad")]  # noqa: RUF012 - App declares it
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "copy_or_hint", "Copy", id="copy_selection", show=False, system=True)
-    ]
 
     def __init__(
         self,
@@ -93,7 +90,7 @@ class BrimApp(App[None]):
 
     def get_default_screen(self) -> Screen[Any]:
         """Begin with the chat, painted before anything is known of sessions."""
-        return ChatScreen(self.state, self._wanted_model)
+        return ChatScreen(self.state, self._wanted_session, self._wanted_model)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Add the last gate to Textual's own filters."""
@@ -115,13 +112,11 @@ class BrimApp(App[None]):
 
     def _take_themes(self, folder: Path, wanted: str) -> None:
         loaded = themes.load(folder)
-        self._theme_problems = loaded.problems
+        self._themes, self._problems = [theme.name for theme in loaded.found], loaded.problems
         for theme in loaded.found:
             self.register_theme(theme)
-            self._themes.append(theme.name)
-        known = self.available_themes
         names = (wanted, self.state.theme, themes.DEFAULT_THEME)
-        self.set_reactive(App.theme, next(name for name in names if name in known))
+        self.set_reactive(App.theme, next(name for name in names if name in self.available_themes))
         self.stylesheet.set_variables(self.get_css_variables())
 
     # --- beginning ------------------------------------------------------------------------------------
@@ -130,8 +125,6 @@ class BrimApp(App[None]):
         """Let the first paint go out, then connect."""
         catch_signals(self.leave)
         for problem in self._problems:
-            self.tell(problem, is_error=True)
-        for problem in self._theme_problems:
             self.tell(problem, is_error=True)
         self.call_after_refresh(self._begin)
 
@@ -145,7 +138,7 @@ class BrimApp(App[None]):
 
         try:
             self.manager = await self._connect()
-            await self.chat.connected(self.manager, self._wanted_session)
+            await self.chat.connected(self.manager)
         except BrimError as error:
             self.end(2, error.sentence + (f"\n{error.hint}" if error.hint else ""))
 
@@ -185,10 +178,7 @@ class BrimApp(App[None]):
         manager, self.manager = self.manager, None
         self.save_state()
         if manager is not None:
-            closing = asyncio.ensure_future(manager.aclose())
-            await asyncio.wait({closing}, timeout=CLOSING_S)
-            if closing.done():
-                closing.result()
+            await in_time(manager.aclose(), CLOSING_S)
 
     def save_state(self) -> None:
         """Write what the screen remembers; a folder that cannot be written is told and nothing more."""
@@ -220,7 +210,7 @@ class BrimApp(App[None]):
 
         self.tell(await clipboard.copied(text))
 
-    def action_copy_or_hint(self) -> None:
+    def action_help_quit(self) -> None:
         """Nothing is selected where Ctrl+C was pressed: say how to leave."""
         self.tell("Ctrl+C copies what is selected. Ctrl+Q quits.")
 
@@ -238,16 +228,9 @@ def run(
     state_folder: Path,
     config_folder: Path,
 ) -> int:
-    """Run the app until the person leaves and return the exit code.
+    """Run the app until the person leaves and return the exit code; `BrimApp` says what the arguments are.
 
-    Args:
-        connect: makes the session manager and opens it, awaited after the first paint. What it raises of
-            `BrimError` ends the app with code 2 and its sentence on standard error.
-        session: an id, an unambiguous start of one or ``last``; ``None`` begins a new session.
-        model: the model id of new sessions, ``None`` for the manager's default.
-        theme: a theme's name, empty for the one chosen last.
-        state_folder: where the screen keeps what it remembers.
-        config_folder: holds the person's own themes in ``themes/``.
+    A `BrimError` of ``connect`` ends the app with code 2 and its sentence on standard error.
     """
     app = BrimApp(
         connect,

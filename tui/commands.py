@@ -83,10 +83,10 @@ class Commands:
         await choose_theme(self._app, argument)
 
     def toggle_sessions(self, _: str) -> None:
-        self._screen.toggle_pane("sessions")
+        self._screen.panes.toggle("sessions")
 
     def toggle_context(self, _: str) -> None:
-        self._screen.toggle_pane("context")
+        self._screen.panes.toggle("context")
 
     def quit(self, _: str) -> None:
         self._app.leave()
@@ -179,13 +179,13 @@ class Commands:
 
     async def stop(self, _: str) -> None:
         screen = self._screen
-        if screen.is_over_focused and screen.close_over():
+        if screen.panes.is_over_focused and screen.panes.close_over():
             return
         if screen.controller is not None and screen.controller.is_answering:
             await screen.controller.stop()
         elif screen.find_bar.display:
             screen.find_bar.close()
-        elif not screen.close_over():
+        elif not screen.panes.close_over():
             screen.clear_selection()
             screen.composer.focus()
 

@@ -133,7 +133,7 @@ class ChatController:
             typed = self._screen.composer.draft if keeps_typed else ""
             self.take(session)
             screen = self._screen
-            screen.composer.restore(typed or session.draft)
+            screen.composer.restore("\n\n".join(filter(None, (session.draft, typed))))
             screen.sessions.set_current(session_id)
             screen.sessions.mark(session_id, unread=False)
             await screen.transcript.show(

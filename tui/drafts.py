@@ -37,10 +37,11 @@ class DraftKeeper:
 
     async def store(self) -> None:
         """Keep the draft now."""
-        self.forget()
+        if self._storing is not None:
+            self._storing.stop()
         controller, draft = self._screen.controller, self._screen.composer.draft
         if controller is None:
-            self._screen.state.new_draft = draft
+            self._screen.keep_draft(draft)
         else:
             await controller.store_draft(draft)
 

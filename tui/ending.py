@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 LONGEST_S = 4.0
 """How long ending may take in all before the process is ended as it is, in seconds."""
@@ -24,6 +25,14 @@ def catch_signals(leave: Callable[[int], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         loop.add_signal_handler(number, leave, 128 + number)
+
+
+async def in_time(closing: Coroutine[Any, Any, None], seconds: float) -> None:
+    """Await ``closing``, and go on without it after ``seconds``. What it raises in time is raised."""
+    task = asyncio.create_task(closing)
+    await asyncio.wait({task}, timeout=seconds)
+    if task.done():
+        task.result()
 
 
 class Watchdog:

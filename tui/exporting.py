@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from brim.core.errors import BrimError
 from brim.core.export import FORMATS, Format, file_name
@@ -23,9 +23,9 @@ def understood(argument: str) -> tuple[Format, str]:
     """
     first, _, rest = argument.strip().partition(" ")
     if first in FORMATS:
-        return cast("Format", first), rest.strip()
+        return first, rest.strip()
     ending = Path(argument.strip()).suffix.removeprefix(".")
-    return cast("Format", ending if ending in FORMATS else "md"), argument.strip()
+    return (ending if ending in FORMATS else "md"), argument.strip()
 
 
 async def export(manager: SessionManager, session: Session, argument: str) -> str:

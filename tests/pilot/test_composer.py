@@ -11,8 +11,8 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from brim.tui.pasted import LONGEST_CHARS
-from brim.tui.widgets.command_list import CommandList
 from brim.tui.widgets.composer import Composer
+from brim.tui.widgets.slash_list import SlashList
 from tests.support.waiting import wait_until
 
 
@@ -26,7 +26,7 @@ class ComposerHost(App[None]):
         self.taken: list[str] = []
 
     def compose(self) -> ComposeResult:
-        commands = CommandList()
+        commands = SlashList()
         yield commands
         yield Composer(id="composer", commands=commands)
 
@@ -38,8 +38,8 @@ class ComposerHost(App[None]):
     def _queue(self) -> None:
         self.queue_asks += 1
 
-    @on(CommandList.Taken)
-    def _taken(self, event: CommandList.Taken) -> None:
+    @on(SlashList.Taken)
+    def _taken(self, event: SlashList.Taken) -> None:
         self.taken.append(event.slash)
 
     @property
@@ -47,8 +47,8 @@ class ComposerHost(App[None]):
         return self.query_one(Composer)
 
     @property
-    def commands(self) -> CommandList:
-        return self.query_one(CommandList)
+    def commands(self) -> SlashList:
+        return self.query_one(SlashList)
 
 
 @asynccontextmanager
@@ -213,7 +213,7 @@ async def test_escape_closes_the_list_and_keeps_the_text() -> None:
 async def test_commands_are_taken_by_the_mouse() -> None:
     async with host() as (app, pilot):
         await pilot.press(*"/re")
-        await pilot.click(CommandList, offset=(3, 1))
+        await pilot.click(SlashList, offset=(3, 1))
         await wait_until(pilot, lambda: app.taken)
         assert app.taken == ["retry"]
 

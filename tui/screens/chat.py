@@ -14,8 +14,8 @@ from textual.screen import Screen
 from brim.tui.actions import BY_ID, screen_bindings
 from brim.tui.commands import Commands
 from brim.tui.drafts import DraftKeeper
+from brim.tui.panes import Panes
 from brim.tui.state import ScreenState
-from brim.tui.widgets.command_list import CommandList
 from brim.tui.widgets.composer import Composer
 from brim.tui.widgets.context_meter import ContextMeter
 from brim.tui.widgets.find_bar import FindBar
@@ -23,6 +23,7 @@ from brim.tui.widgets.header import Header
 from brim.tui.widgets.key_bar import KeyBar
 from brim.tui.widgets.meter_line import MeterLine
 from brim.tui.widgets.session_list import SessionList
+from brim.tui.widgets.slash_list import SlashList
 from brim.tui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from brim.core.types import Session
     from brim.tui.app import BrimApp
     from brim.tui.controller import ChatController
-
-_PANE_FITS = {"sessions": ("-wide", "-broad"), "context": ("-medium", "-wide", "-broad")}
-"""The width classes at which a side pane stands beside the chat; at others it lies over it."""
 
 
 class ChatScreen(Screen[None]):
@@ -47,21 +45,21 @@ class ChatScreen(Screen[None]):
     find_bar = getters.query_one(FindBar)
     meter_line = getters.query_one(MeterLine)
     composer = getters.query_one(Composer)
-    command_list = getters.query_one(CommandList)
+    slash_list = getters.query_one(SlashList)
     meter = getters.query_one(ContextMeter)
     chat_pane = getters.query_one("#chat", Vertical)
 
-    def __init__(self, state: ScreenState, model: str | None) -> None:
+    def __init__(self, state: ScreenState, session: str | None, model: str | None) -> None:
         super().__init__()
         self.state = state
+        self._wanted_session = session
         self.wanted_model = model
         self.controller: ChatController | None = None
         """``None`` until the store is open."""
         self.commands = Commands(self)
         self.drafts = DraftKeeper(self)
         self._before_connection: list[str] = []
-        self._over: str | None = None
-        """The id of the side pane that lies over the chat."""
+        self.panes = Panes(self)
 
     # --- composition ----------------------------------------------------------------------------------
 
@@ -73,7 +71,7 @@ class ChatScreen(Screen[None]):
             with Vertical(id="chat"):
                 yield Transcript(id="transcript")
                 yield FindBar()
-                commands = CommandList()
+                commands = SlashList()
                 yield commands
                 yield MeterLine(id="meter-line")
                 yield Composer(id="composer", commands=commands)
@@ -83,21 +81,21 @@ class ChatScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show what is known at once: the hints, the draft of a session that does not exist yet."""
         self.show_answering(is_answering=False)
-        for pane in self.state.hidden:
-            self.add_class(f"-no-{pane}")
-        self.composer.restore(self.state.new_draft)
+        self.panes.remember()
+        if self._wanted_session is None:
+            self.composer.restore(self.state.new_draft)
 
     async def _load_sessions(self, limit: int, after: Session | None, title: str) -> list[Session]:
         if self.controller is None:
             return []
         return await self.controller.manager.list_sessions(limit=limit, after=after, title=title)
 
-    async def connected(self, manager: SessionManager, wanted_session: str | None) -> None:
+    async def connected(self, manager: SessionManager) -> None:
         """Fill the panes and send what was asked before the store was open."""
         from brim.tui.controller import ChatController
 
         controller = ChatController(manager, self)
-        await controller.start(wanted_session)
+        await controller.start(self._wanted_session)
         self.controller = controller
         for text in self._before_connection:
             await controller.send(text)
@@ -109,38 +107,18 @@ class ChatScreen(Screen[None]):
         """Keep what is in the composer, for a quit."""
         await self.drafts.store()
 
+    def keep_draft(self, draft: str) -> None:
+        """Keep what was typed before the store was open, for the next start."""
+        if self._wanted_session is None:
+            self.state.new_draft = draft
+        elif draft:
+            self.state.new_draft = "\n\n".join(filter(None, (self.state.new_draft, draft)))
+
     # --- panes ----------------------------------------------------------------------------------------
-
-    def toggle_pane(self, pane: str) -> None:
-        """Show or put away a side pane; beside the chat that is remembered, over it it is not."""
-        if not any(self.has_class(name) for name in _PANE_FITS[pane]):
-            self._lay_over(None if self._over == pane else pane)
-            return
-        hidden = self.toggle_class(f"-no-{pane}").has_class(f"-no-{pane}")
-        self.state.hidden = sorted({*self.state.hidden, pane} if hidden else {*self.state.hidden} - {pane})
-        if hidden and self.focused is None:
-            self.composer.focus()
-
-    def _lay_over(self, pane: str | None) -> None:
-        for name in _PANE_FITS:
-            self.query_one(f"#{name}").set_class(name == pane, "-over")
-        self._over = pane
-        if pane is None:
-            self.composer.focus()
-        elif (widget := self.query_one(f"#{pane}")).focusable:
-            widget.focus()
-
-    def close_over(self) -> bool:
-        """Put away the pane that lies over the chat; true if there was one."""
-        if self._over is None:
-            return False
-        self._lay_over(None)
-        return True
 
     @on(events.Resize)
     def _unfold(self) -> None:
-        if self._over is not None and any(self.has_class(name) for name in _PANE_FITS[self._over]):
-            self._lay_over(None)
+        self.panes.unfold()
 
     # --- what the widgets say -------------------------------------------------------------------------
 
@@ -164,8 +142,8 @@ class ChatScreen(Screen[None]):
         else:
             self.transcript.action_page_down()
 
-    @on(CommandList.Taken)
-    def _command_taken(self, event: CommandList.Taken) -> None:
+    @on(SlashList.Taken)
+    def _command_taken(self, event: SlashList.Taken) -> None:
         self.composer.take(event.slash)
         self.composer.focus()
 
@@ -188,7 +166,7 @@ class ChatScreen(Screen[None]):
     @on(SessionList.Selected)
     def _session_selected(self, event: SessionList.Selected) -> None:
         self.commands.run("open_session", event.session_id)
-        if not self.close_over():
+        if not self.panes.close_over():
             self.composer.focus()
 
     @on(SessionList.NewWanted)
@@ -246,11 +224,6 @@ class ChatScreen(Screen[None]):
     def meters(self) -> tuple[ContextMeter, MeterLine]:
         """Both meters; they are told the same."""
         return self.meter, self.meter_line
-
-    @property
-    def is_over_focused(self) -> bool:
-        """Whether a pane that lies over the chat has the keys."""
-        return self._over is not None and bool(self.query(f"#{self._over}:focus-within, #{self._over}:focus"))
 
     def show_session(self, session: Session | None, model: str | None) -> None:
         """Show title, model and totals; ``None`` is a session that does not exist yet."""

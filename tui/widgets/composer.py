@@ -13,7 +13,7 @@ from brim.tui.actions import BY_ID
 from brim.tui.pasted import Pasted, typed
 from brim.tui.recall import Recall
 from brim.tui.slash import complete
-from brim.tui.widgets.command_list import CommandList
+from brim.tui.widgets.slash_list import SlashList
 
 
 class Composer(TextArea):
@@ -51,7 +51,7 @@ class Composer(TextArea):
             super().__init__()
             self.pages = pages
 
-    def __init__(self, *, id: str | None = None, commands: CommandList | None = None) -> None:  # noqa: A002
+    def __init__(self, *, id: str | None = None, commands: SlashList | None = None) -> None:  # noqa: A002
         super().__init__(
             id=id, placeholder="Write a message, or / for commands", highlight_cursor_line=False, compact=True
         )

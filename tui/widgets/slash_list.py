@@ -17,15 +17,18 @@ from brim.tui.actions import Action
 _ROWS = 8
 
 
-class CommandList(Widget):
-    """A few lines, one of them chosen. It never takes the focus: the composer moves the choice."""
+class SlashList(Widget):
+    """A few lines, one of them chosen. It never takes the focus: the composer moves the choice.
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"command-list--chosen", "command-list--help"}
+    Not called ``CommandList``: the palette's own widget has that name, and style sheets go by names.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"slash-list--chosen", "slash-list--help"}
     DEFAULT_CSS = """
-    CommandList {
+    SlashList {
         height: auto; max-height: 8; display: none; background: $panel; color: $foreground;
-        & > .command-list--chosen { background: $primary; color: $background; text-style: bold; }
-        & > .command-list--help { color: $text-muted; }
+        & > .slash-list--chosen { background: $primary; color: $background; text-style: bold; }
+        & > .slash-list--help { color: $text-muted; }
     }
     """
 
@@ -77,9 +80,9 @@ class CommandList(Widget):
         action = self._offered[index]
         name = f" /{action.slash} {action.argument}".ljust(28)
         if index == self._at:
-            base = help_style = self.get_component_rich_style("command-list--chosen")
+            base = help_style = self.get_component_rich_style("slash-list--chosen")
         else:
-            base, help_style = self.rich_style, self.get_component_rich_style("command-list--help")
+            base, help_style = self.rich_style, self.get_component_rich_style("slash-list--help")
         return _line(name, action.help, self.size.width, base, help_style)
 
     def on_click(self, event: events.Click) -> None:
