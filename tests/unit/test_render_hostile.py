@@ -92,3 +92,26 @@ def test_a_huge_paragraph_grows_as_it_is_rendered_whole() -> None:
         document.lines(70, INKS)
     document.finish()
     assert list(document.lines(70, INKS)) == list(MarkdownDocument(text).lines(70, INKS))
+
+
+@pytest.mark.parametrize("fence", ["```", "  ~~~~"])
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_huge_block_of_code_grows_as_it_is_rendered_whole(fence: str, closed: bool) -> None:
+    text = f"before\n\n{fence}python\n" + '  def f(x):\n\t"""a\n  b"""\n\treturn x  # note\n' * 500
+    text += f"{fence.strip()}\nafter" if closed else "   "
+    document = MarkdownDocument()
+    for start in range(0, len(text), 3001):
+        document.append(text[start : start + 3001])
+        document.lines(70, INKS)
+    document.finish()
+    assert list(document.lines(70, INKS)) == list(MarkdownDocument(text).lines(70, INKS))
+
+
+def test_the_end_of_a_huge_block_of_code_leaves_its_lines_as_they_are() -> None:
+    document = MarkdownDocument()
+    document.append("```python\n" + "value = 1  # a note about the value\n" * 2000)
+    before = list(document.lines(70, INKS))
+    document.append("```\n")
+    after = document.lines(70, INKS)
+    assert document.changed_from() == len(before)
+    assert all(line is known for line, known in zip(after, before, strict=False))

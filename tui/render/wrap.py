@@ -111,12 +111,12 @@ def _break_wide(text: str, clusters: list[tuple[int, int, int]], width: int, spa
         spans.append((start, end))
 
     for first, last, cells in clusters:
-        character = text[first]
+        character = text[first:last]
         if character == "\n":
             end_row(first)
             start, row_cells, can_break, wide_before = last, 0, -1, False
             continue
-        if (wide_before or cells == 2) and first > start and character not in _NOT_FIRST:
+        if (wide_before or cells == 2) and first > start and character[0] not in _NOT_FIRST:
             can_break, before_break = first, row_cells
         if character != " " and row_cells + cells > width:
             if can_break > start:
