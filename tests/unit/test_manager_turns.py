@@ -149,7 +149,7 @@ async def test_retry_makes_a_sibling_and_asks_with_the_same_history(gated):
 
 
 async def test_retry_with_nothing_to_retry(gated):
-    manager, agent = gated
+    manager, _ = gated
     session = await manager.create()
     with pytest.raises(BrimError, match="no prompt"):
         await manager.retry(session.id)
@@ -200,7 +200,7 @@ async def test_the_queue_waits_after_a_stop_and_goes_on_with_the_next_prompt(gat
 
 
 async def test_the_queue_can_be_taken_back(gated):
-    manager, agent = gated
+    manager, _ = gated
     session = await manager.create()
     await manager.send(session.id, "one")
     waiting = await manager.send(session.id, "two")
