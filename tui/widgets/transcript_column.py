@@ -47,7 +47,7 @@ class TranscriptColumn:
         self.model = model
         self._kept = self._found = None
         self._queue, self._queue_lines = (), []
-        self.viewport.heights.replace([*model.estimates(max(1, self.width), range(model.count)), 0])
+        self.viewport.heights.replace([*model.first_estimates(max(1, self.width)), 0])
         if place is None or place.following:
             self.viewport.follow()
         else:

@@ -138,6 +138,12 @@ class TranscriptModel:
         """Return about how many rows a message takes."""
         return _AROUND_TEXT + estimate_height(self._chars[entry], self._lines[entry], width)
 
+    def first_estimates(self, width: int) -> list[int]:
+        """Return about how many rows each message takes, the same for all that are not known yet."""
+        unknown = 0 if self.has_outline else min(self.messages, default=self.count)
+        guess = [self.estimate(0, width)] * unknown if unknown else []
+        return guess + self.estimates(width, range(unknown, self.count))
+
     def estimates(self, width: int, entries: range) -> list[int]:
         """Return about how many rows each of these messages takes."""
         return [

@@ -68,6 +68,7 @@ class TranscriptView(ScrollView):
         self._painter = LinePainter()
         self._is_placing = False
         self._shown_top: tuple[Anchor, int] = (Anchor(), 0)
+        self._bar_look: tuple[int, int, int, bool] | None = None
         self._was_following = True
         self._chore_timer: asyncio.TimerHandle | None = None
         self._fetcher: Worker[None] | None = None
@@ -124,11 +125,10 @@ class TranscriptView(ScrollView):
         viewport = self.column.viewport
         y, top = viewport.y, viewport.top
         self.virtual_size = Size(self.size.width, viewport.heights.total)
-        bar = self.vertical_scrollbar
-        bar.window_virtual_size, bar.window_size = viewport.heights.total, self.size.height
         self._is_placing = True
         self.scroll_y = self.scroll_target_y = y
         self._is_placing = False
+        self._show_bar(y, viewport.heights.total)
         seen = (top, y if not viewport.heights.total else 0)
         if repaint or changed or seen != self._shown_top:
             self._shown_top = seen
@@ -140,10 +140,19 @@ class TranscriptView(ScrollView):
         if not done or not self.column.measure(0.0, around=viewport.rows)[0]:
             self._start_chores()
 
+    def _show_bar(self, y: int, total: int) -> None:
+        """Tell the scrollbar where the view is, unless it would look the same: it is painted whole."""
+        rows = self.size.height
+        eighths = rows * 8 / max(1, total)
+        look = (round(y * eighths), round(rows * eighths), rows, total > rows)
+        if look != self._bar_look or self.is_vertical_scrollbar_grabbed:
+            self._bar_look = look
+            bar = self.vertical_scrollbar
+            bar.window_virtual_size, bar.window_size, bar.position = total, rows, y
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Go where the scrollbar was dragged to, or only show where the view is."""
         del old_value
-        self.vertical_scrollbar.position = new_value
         if not self._is_placing:
             self.column.scroll_to(round(new_value))
             self._sync()
