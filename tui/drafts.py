@@ -37,6 +37,7 @@ class DraftKeeper:
 
     async def store(self) -> None:
         """Keep the draft now."""
+        await self._screen.composer.written()
         if self._storing is not None:
             self._storing.stop()
         controller, draft = self._screen.controller, self._screen.composer.draft

@@ -81,6 +81,27 @@ async def test_newline_keys_break_the_line_and_send_nothing(key: str) -> None:
         assert app.asked == ["a\nb"]
 
 
+def press_at_once(app: ComposerHost, *keys: str) -> None:
+    """Press keys faster than the app can handle them one by one."""
+    for key in keys:
+        app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+async def test_keys_keep_their_order_however_fast_they_come() -> None:
+    async with host() as (app, pilot):
+        press_at_once(app, *"hellp", "backspace", "o", "enter", *"next", "ctrl+j", "x", "left", "y", "enter")
+        await wait_until(pilot, lambda: len(app.asked) == 2)
+        assert app.asked == ["hello", "next\nyx"]
+
+
+async def test_waiting_for_what_was_pressed() -> None:
+    async with host() as (app, pilot):
+        press_at_once(app, *"hello")
+        await pilot.pause()
+        await app.composer.written()
+        assert app.composer.text == "hello"
+
+
 async def test_nothing_is_sent_where_nothing_stands() -> None:
     async with host() as (app, pilot):
         await pilot.press("enter", "space", "ctrl+j", "enter")

@@ -125,6 +125,7 @@ class ChatScreen(Screen[None]):
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
         self.drafts.forget()
+        self.show_draft_tokens(0)
         self.commands.submit(event.text)
 
     @on(Composer.Changed)

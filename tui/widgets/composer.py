@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 from textual import events
@@ -20,12 +21,12 @@ class Composer(TextArea):
     """A multi-line field. What it holds is `draft`; its owner decides what sending means."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(BY_ID["send"].keys, "send", "Send", id="send", priority=True, show=False),
-        Binding(BY_ID["newline"].keys, "newline", "New line", id="newline", priority=True, show=False),
-        Binding(BY_ID["complete"].keys, "complete", "Complete", id="complete", priority=True, show=False),
+        Binding(BY_ID["send"].keys, "send", "Send", id="send", show=False),
+        Binding(BY_ID["newline"].keys, "newline", "New line", id="newline", show=False),
+        Binding(BY_ID["complete"].keys, "complete", "Complete", id="complete", show=False),
         Binding("pageup", "scroll_transcript(-1)", "Scroll up", id="scroll_up", show=False),
         Binding("pagedown", "scroll_transcript(1)", "Scroll down", id="scroll_down", show=False),
-        Binding("escape", "close_list", "Close the list", id="close_list", priority=True, show=False),
+        Binding("escape", "close_list", "Close the list", id="close_list", show=False),
     ]
 
     class Submitted(Message):
@@ -179,6 +180,25 @@ class Composer(TextArea):
     def action_scroll_transcript(self, pages: int) -> None:
         """Ask for the transcript to be moved."""
         self.post_message(self.ScrollWanted(pages))
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Carry out the bindings of this widget here, in line with the characters.
+
+        Left to the app, a binding would be carried out when the app comes by: an Enter right behind fast
+        typing would send only the characters that have been inserted by then.
+        """
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            if await self.app.run_action(binding.action, self):
+                event.stop()
+                event.prevent_default()
+                return
+        await super()._on_key(event)
+
+    async def written(self) -> None:
+        """Wait until the keys pressed so far have been written. Not for the composer's own handlers."""
+        done = asyncio.Event()
+        if self.is_running and self.call_later(done.set):
+            await done.wait()
 
     async def _on_paste(self, event: events.Paste) -> None:
         """Insert what was pasted, without control characters; long text is kept aside behind a mark."""
