@@ -20,12 +20,12 @@ import sys
 from pathlib import Path
 from brim.tui.app import BrimApp
 
-class Painted(BrimApp):
-    def _begin(self):
-        print("painted", *sorted(set(sys.modules) & set({HEAVY!r})))
-        self.exit()
+def begin(app):
+    print("painted", *sorted(set(sys.modules) & set({HEAVY!r})), file=sys.__stdout__)
+    app.exit()
 
-app = Painted(None, session=None, model=None, theme="", state_folder=Path("."), config_folder=Path("."))
+BrimApp._begin = begin
+app = BrimApp(None, session=None, model=None, theme="", state_folder=Path("."), config_folder=Path("."))
 app.run(headless=True, size=(120, 40))
 """
 
