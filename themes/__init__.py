@@ -43,6 +43,9 @@ _COLORS = (
     "primary", "secondary", "accent", "warning", "error", "success",
     "foreground", "background", "surface", "panel",
 )  # fmt: skip
+_SCROLLBAR_GROUNDS = (
+    "scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active", "scrollbar-corner-color",
+)  # fmt: skip
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -92,6 +95,7 @@ def read(path: Traversable) -> Theme:
     if missing := [color for color in _COLORS if color not in colors]:
         raise ThemeError(f"{path.name}: [colors] lacks {', '.join(missing)}.")
     variables = _colors(path.name, "variables", values, frozenset(DEFAULT_VARIABLES))
+    variables |= {name: colors["background"] for name in _SCROLLBAR_GROUNDS}
     return Theme(name=name.strip(), dark=dark, variables=variables, **colors)
 
 

@@ -111,7 +111,6 @@ class ChatController:
             self._show_totals()
         else:
             await self.open((await self.manager.find_session(wanted)).id, keeps_typed=True)
-        self._screen.sessions.reload()
         self._screen.composer.fill_recall(await self.manager.prompts(limit=200))
 
     def _watch(self, subscription: Subscription, view: bridge.ChatView) -> None:

@@ -97,6 +97,7 @@ class ChatScreen(Screen[None]):
         controller = ChatController(manager, self)
         await controller.start(self._wanted_session)
         self.controller = controller
+        self.sessions.reload()
         for text in self._before_connection:
             await controller.send(text)
         self._before_connection.clear()
