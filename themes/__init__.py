@@ -2,7 +2,7 @@
 
 A theme file has a ``name``, ``dark`` (true or false), a table ``[colors]`` with Textual's ten colours and a
 table ``[variables]`` with what brim draws besides. Colours are ``#rrggbb``. What is left out of the
-variables is taken from `DEFAULT_VARIABLES`.
+variables is taken from the colours (`STAND_INS`).
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from textual.theme import Theme
 
 DEFAULT_THEME = "brim"
 
-DEFAULT_VARIABLES = {
-    "dim": "$text-muted",
-    "rule": "$foreground 20%",
-    "horizon": "$text-muted",
-    "gauge-green": "$success",
-    "gauge-yellow": "$warning",
-    "gauge-red": "$error",
-    "role-user": "$accent",
-    "role-assistant": "$primary",
-    "syntax-keyword": "$primary",
-    "syntax-string": "$success",
-    "syntax-number": "$warning",
-    "syntax-comment": "$text-muted",
-    "syntax-function": "$accent",
-    "syntax-type": "$warning",
-    "syntax-operator": "$foreground",
-    "syntax-error": "$error",
+STAND_INS = {
+    "dim": "foreground",
+    "rule": "secondary",
+    "horizon": "secondary",
+    "gauge-green": "success",
+    "gauge-yellow": "warning",
+    "gauge-red": "error",
+    "role-user": "accent",
+    "role-assistant": "primary",
+    "syntax-keyword": "primary",
+    "syntax-string": "success",
+    "syntax-number": "warning",
+    "syntax-comment": "foreground",
+    "syntax-function": "accent",
+    "syntax-type": "warning",
+    "syntax-operator": "foreground",
+    "syntax-error": "error",
 }
-"""What stands in for a variable that a theme does not set. Textual resolves the references."""
+"""The variables of a theme, and for each the colour that stands in where the theme leaves it out."""
 
 _COLORS = (
     "primary", "secondary", "accent", "warning", "error", "success",
@@ -75,6 +75,11 @@ def load(folder: Path) -> Themes:
     return Themes(list(found.values()), problems)
 
 
+def default_variables() -> dict[str, str]:
+    """Return the variables of the default theme, for themes that are not from a file of ours."""
+    return read(_ours()[0]).variables
+
+
 def _ours() -> list[Traversable]:
     entries = [entry for entry in files(__name__).iterdir() if entry.name.endswith(".toml")]
     return sorted(entries, key=lambda entry: (entry.name != f"{DEFAULT_THEME}.toml", entry.name))
@@ -94,8 +99,9 @@ def read(path: Traversable) -> Theme:
     colors: dict[str, Any] = {**_colors(path.name, "colors", values, frozenset(_COLORS))}
     if missing := [color for color in _COLORS if color not in colors]:
         raise ThemeError(f"{path.name}: [colors] lacks {', '.join(missing)}.")
-    variables = _colors(path.name, "variables", values, frozenset(DEFAULT_VARIABLES))
-    variables |= {name: colors["background"] for name in _SCROLLBAR_GROUNDS}
+    variables = {name: colors[stand_in] for name, stand_in in STAND_INS.items()}
+    variables |= _colors(path.name, "variables", values, frozenset(STAND_INS))
+    variables |= dict.fromkeys(_SCROLLBAR_GROUNDS, colors["background"])
     return Theme(name=name.strip(), dark=dark, variables=variables, **colors)
 
 

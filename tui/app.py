@@ -98,7 +98,7 @@ class BrimApp(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Stand in for what a theme does not say."""
-        return dict(themes.DEFAULT_VARIABLES)
+        return themes.default_variables()
 
     @property
     def chat(self) -> ChatScreen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class SessionRows:
     def put(self, session: Session) -> None:
         """Show a session that is new or has changed at its place; what lies beyond the loaded pages waits there."""
         self._sessions = [other for other in self._sessions if other.id != session.id]
-        place = bisect_left(self._sessions, _order(session), key=_order)
+        place = sum(_order(other) > _order(session) for other in self._sessions)
         if place < len(self._sessions) or self.is_whole or not self._sessions:
             self._sessions.insert(place, session)
         self._lay_out()
@@ -108,10 +108,6 @@ class SessionRows:
         self.lines = lines
 
 
-def _order(session: Session) -> tuple[timedelta, str]:
-    """Newest first; the id decides between equals, as in the store."""
-    return (datetime.max.replace(tzinfo=UTC) - session.updated_at, _reversed(session.id))
-
-
-def _reversed(session_id: str) -> str:
-    return "".join(chr(0x10FFFF - ord(char)) for char in session_id)
+def _order(session: Session) -> tuple[datetime, str]:
+    """Greater is nearer to the top; the id decides between equals, as in the store."""
+    return session.updated_at, session.id

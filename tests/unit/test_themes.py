@@ -7,7 +7,7 @@ from brim import themes
 from brim.themes import DEFAULT_THEME, ThemeError
 
 OURS = {theme.name: theme for theme in themes.load(Path("/nonexistent")).found}
-SYNTAX = [name for name in themes.DEFAULT_VARIABLES if name.startswith("syntax-")]
+SYNTAX = [name for name in themes.STAND_INS if name.startswith("syntax-")]
 
 
 def contrast(one, other):
@@ -46,7 +46,7 @@ def test_every_theme_can_be_read(theme):
 
 @pytest.mark.parametrize("theme", OURS.values(), ids=OURS)
 def test_every_theme_says_everything(theme):
-    assert themes.DEFAULT_VARIABLES.keys() <= theme.variables.keys()
+    assert themes.STAND_INS.keys() <= theme.variables.keys()
 
 
 GOOD = OURS[DEFAULT_THEME]
