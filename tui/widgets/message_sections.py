@@ -21,7 +21,7 @@ class Mark(NamedTuple):
 
     section: str
     place: int
-    index: int = 0
+    number: int = 0
 
 
 class Section(NamedTuple):

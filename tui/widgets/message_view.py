@@ -59,6 +59,7 @@ class MessageView:
         self._thoughts: PlainText | None = None
         self._details: dict[str, PlainText] = {}
         self._laid_out: tuple[int, TranscriptInks] | None = None
+        self._drawn_for: tuple[int, TranscriptInks] | None = None
 
     # --- what it says -----------------------------------------------------------------------------
 
@@ -155,7 +156,7 @@ class MessageView:
         if self.is_laid_out(width, inks):
             return True
         parts = self._show_added()
-        if budget_s is not None and not self.live:
+        if budget_s is not None and not (self.live and self._drawn_for == (width, inks)):
             until = perf_counter() + budget_s
             for part in parts:
                 if not _render_some(part.document, width, inks, max(0.0, until - perf_counter())):
@@ -164,7 +165,7 @@ class MessageView:
         self.sections = list(self._build(width, inks, parts))
         self.height = sum(section.size for section in self.sections)
         self.changed_row = self._first_change(before, before_height)
-        self._laid_out = (width, inks)
+        self._laid_out = self._drawn_for = (width, inks)
         return True
 
     def _first_change(self, before: list[Section], before_height: int) -> int:
@@ -321,7 +322,7 @@ class MessageView:
         start = 0
         for section in self.sections:
             if section.key == mark.section:
-                lines, index = section.lines, min(mark.index, section.size - 1)
+                lines, index = section.lines, min(mark.number, section.size - 1)
                 if section.source is None or lines[index].start == mark.place:
                     return start + index
                 return start + last_at(lines, mark.place)
