@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Mark(NamedTuple):
     """A line of a message by what it shows, which outlives a change of width.
 
-    ``place`` is the place in the section's source where the line starts; ``index`` is the line's number in
+    ``place`` is the place in the section's source where the line starts; ``number`` is the line's number in
     the section, which tells lines apart that start at the same place.
     """
 
