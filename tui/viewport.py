@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 
 class Heights:
@@ -30,14 +31,9 @@ class Heights:
     def replace(self, heights: Iterable[int]) -> None:
         """Take these heights in place of all, in O(n)."""
         self._heights = array("i", heights)
-        tree = array("q", (0,))
-        tree.extend(array("q", self._heights))
-        for node in range(1, len(tree)):
-            parent = node + (node & -node)
-            if parent < len(tree):
-                tree[parent] += tree[node]
-        self._tree = tree
-        self.total = sum(self._heights)
+        sums = list(accumulate(self._heights, initial=0))
+        self._tree = array("q", [0, *[sums[node] - sums[node & (node - 1)] for node in range(1, len(sums))]])
+        self.total = sums[-1]
 
     def append(self, height: int) -> None:
         """Add an entry at the end."""

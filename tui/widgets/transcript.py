@@ -14,6 +14,7 @@ from textual.actions import SkipAction
 from textual.message import Message as TextualMessage
 
 from brim.tui.pacing import Pacer
+from brim.tui.widgets.transcript_column import MOVE_BUDGET_S
 from brim.tui.widgets.transcript_find import Finder, Hit
 from brim.tui.widgets.transcript_inks import TranscriptInks
 from brim.tui.widgets.transcript_keys import TranscriptKeys
@@ -219,7 +220,7 @@ class Transcript(TranscriptKeys, can_focus=True):
             if entry not in column.viewport.visible():
                 column.grow_unseen(entry, view)
                 continue
-            column.measure_one(entry)
+            column.measure_one(entry, MOVE_BUDGET_S)
             if column.viewport.top == before:
                 self.repaint_from(column.viewport.row_of(entry, view.changed_row))
         self._sync()
@@ -310,7 +311,7 @@ class Transcript(TranscriptKeys, can_focus=True):
     def _go_to_hit(self) -> None:
         if self.finder is not None and self.finder.current is not None:
             self._target = self.finder.current
-            if self._target.entry not in self.column.model.messages:
+            if not self.column.measure_one(self._target.entry, MOVE_BUDGET_S):
                 self.column.go_to(self._target.entry, 0)
             self._sync(repaint=True)
 
@@ -318,7 +319,7 @@ class Transcript(TranscriptKeys, can_focus=True):
         target = self._target
         if target is not None and target.entry < self.column.model.count:
             view = self.column.model.view(target.entry)
-            if view is not None and self.column.measure_one(target.entry):
+            if view is not None and self.column.measure_one(target.entry, MOVE_BUDGET_S):
                 self._target = None
                 self.column.go_to(target.entry, view.row_of_content(target.place))
                 repaint = True

@@ -19,6 +19,8 @@ from brim.tui.widgets.transcript_inks import TranscriptInks
 from brim.tui.widgets.transcript_model import Place, TranscriptModel
 
 _ESTIMATED_AT_ONCE = 4_000
+MOVE_BUDGET_S = 0.015
+"""Seconds of layout before a key press is answered."""
 
 
 class TranscriptColumn:
@@ -204,11 +206,12 @@ class TranscriptColumn:
     # --- moving -----------------------------------------------------------------------------------
 
     def scroll_by(self, lines: int) -> None:
-        """Move by exactly so many lines, measuring what comes into view on the way."""
+        """Move by so many lines, measuring what comes into view on the way if that is quick."""
         above, below = (-lines, 0) if lines < 0 else (0, lines)
+        until = perf_counter() + MOVE_BUDGET_S
         for entry in reversed(self.viewport.visible(above, below)):
             if not self._is_ready(entry):
-                self.measure_one(entry)
+                self.measure_one(entry, max(0.0, until - perf_counter()))
         self.scroll_to(self.viewport.y + lines)
 
     def scroll_to(self, y: int) -> None:

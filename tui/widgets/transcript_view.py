@@ -28,9 +28,10 @@ from brim.tui.widgets.transcript_select import Selector
 
 _PAINT_BUDGET_S = 0.02
 """Seconds of layout that what is seen may take before something is painted."""
-_CHORE_BUDGET_S = 0.004
-_CHORE_PAUSE_S = 0.006
-"""Between two slices of layout ahead, for the keyboard."""
+_SEEN_BUDGET_S, _SEEN_PAUSE_S = 0.008, 0.001
+"""A slice of layout of what is seen but was too long to be laid out at once, and the pause for the keyboard."""
+_AHEAD_BUDGET_S, _AHEAD_PAUSE_S = 0.004, 0.006
+"""The same for what is near the view."""
 _AHEAD_MESSAGES = PAGE // 2
 
 
@@ -138,7 +139,7 @@ class TranscriptView(ScrollView):
             self.post_message(self.FollowingChanged(viewport.following))
         self._fetch()
         if not done or not self.column.measure(0.0, around=viewport.rows)[0]:
-            self._start_chores()
+            self._start_chores(_AHEAD_PAUSE_S if done else _SEEN_PAUSE_S)
 
     def _show_bar(self, y: int, total: int) -> None:
         """Tell the scrollbar where the view is, unless it would look the same: it is painted whole."""
@@ -151,9 +152,12 @@ class TranscriptView(ScrollView):
             bar.window_virtual_size, bar.window_size, bar.position = total, rows, y
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Go where the scrollbar was dragged to, or only show where the view is."""
+        """Go where the scrollbar was dragged to, or only show where the view is.
+
+        A view that grows is clamped by Textual before `on_resize`; that is nobody's wish to scroll.
+        """
         del old_value
-        if not self._is_placing:
+        if not self._is_placing and self.size.height == self.column.viewport.rows:
             self.column.scroll_to(round(new_value))
             self._sync()
 
@@ -169,9 +173,9 @@ class TranscriptView(ScrollView):
         """Scroll at once: an animation would run towards a number that is corrected on the way."""
         super().scroll_to(x, y, animate=False, force=force, on_complete=on_complete)
 
-    def _start_chores(self) -> None:
+    def _start_chores(self, pause_s: float) -> None:
         if self._chore_timer is None:
-            self._chore_timer = asyncio.get_running_loop().call_later(_CHORE_PAUSE_S, self._call_chore)
+            self._chore_timer = asyncio.get_running_loop().call_later(pause_s, self._call_chore)
 
     def _stop_chores(self) -> None:
         if self._chore_timer is not None:
@@ -186,15 +190,14 @@ class TranscriptView(ScrollView):
         self._chore_timer = None
         if not self.is_mounted:
             return
-        done, changed = self.column.measure(_CHORE_BUDGET_S)
-        if done:
-            around = self.column.viewport.rows
-            done, more = self.column.measure(_CHORE_BUDGET_S, around=around)
-            changed = changed or more
-        if changed:
-            self._sync(repaint=True)
-        if not done:
-            self._start_chores()
+        done, seen = self.column.measure(_SEEN_BUDGET_S)
+        pause_s, ahead = (_AHEAD_PAUSE_S if done else _SEEN_PAUSE_S), False
+        if done and not seen:
+            done, ahead = self.column.measure(_AHEAD_BUDGET_S, around=self.column.viewport.rows)
+        if seen or ahead:
+            self._sync(repaint=seen)
+        if seen or not done:
+            self._start_chores(pause_s)
         else:
             self.column.model.forget_far(self._near())
 
