@@ -9,9 +9,10 @@ from textual import events
 from textual.binding import BindingType
 from textual.pilot import Pilot
 
-from brim.core.types import Message
+from brim.core.errors import StoreError
+from brim.core.types import Message, OutlineRow
 from brim.tui.widgets.transcript import Transcript
-from tests.support.transcripts import TranscriptHost, conversation, shown
+from tests.support.transcripts import ListSource, TranscriptHost, conversation, shown
 from tests.support.waiting import wait_until
 
 SIZE = (60, 40)
@@ -247,3 +248,18 @@ async def test_hits_are_painted_and_the_current_one_apart() -> None:
         strip = app.transcript.render_line(row)
         styles = [next(iter(strip.crop(cell, cell + 1))).style for cell in (1, 5, 9)]
         assert styles[0] != styles[1] != styles[2] != styles[0]
+
+
+async def test_a_search_ends_where_the_messages_cannot_be_read() -> None:
+    class Broken(ListSource):
+        async def outline(self) -> list[OutlineRow]:
+            raise StoreError("The data file cannot be read.")
+
+    app = TranscriptHost()
+    messages = conversation(300)
+    async with app.run_test(size=SIZE) as pilot:
+        await app.transcript.show(Broken(messages), 300, messages[-30:])
+        app.transcript.find("Question 29")
+        await wait_until(pilot, lambda: any(not m.searching for m in app.of(Transcript.FindChanged)))
+        assert app.of(Transcript.FindChanged)[-1].total == 5
+        assert app.of(Transcript.Troubled)

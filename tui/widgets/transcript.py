@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from textual.actions import SkipAction
 from textual.message import Message as TextualMessage
+from textual.worker import WorkerCancelled
 
 from brim.tui.pacing import Pacer
 from brim.tui.widgets.transcript_column import MOVE_BUDGET_S
@@ -260,11 +261,11 @@ class Transcript(TranscriptKeys, can_focus=True):
                 if not unseen:
                     break
                 self._tell_find()
+                if not model.has_outline:
+                    self._fetch()
+                    if self._fetcher is not None:
+                        await self._fetcher.wait()
                 if model.source is None or not all(model.ids[entry] for entry in unseen):
-                    if not model.has_outline and model.source is not None:
-                        self._fetch()
-                        await asyncio.sleep(0.02)
-                        continue
                     break
                 messages = await model.source.messages_by_id([model.ids[entry] for entry in unseen])
                 texts = {message.id: message.content for message in messages}
@@ -273,6 +274,8 @@ class Transcript(TranscriptKeys, can_focus=True):
                 await asyncio.sleep(0)
         except BrimError as error:
             self.post_message(self.Troubled(error.sentence))
+        except WorkerCancelled:
+            return
         finder.is_complete = True
         self._tell_find()
         self.refresh(self.size.region)
