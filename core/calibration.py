@@ -1,8 +1,8 @@
 """Learns by what factors a model's token counts differ from the first guess, one report at a time.
 
 A Bayesian linear regression, updated report by report: every kind of text has a factor, believed to be near
-1 with a known spread, and every report moves the factors of the kinds that it holds, by as much as the spread
-says that they are open. A report far from all expectation moves them by a bounded amount only.
+1 with a known spread, and every report moves the factors of the kinds that it holds, by as much as their spread
+leaves open. A report far from all expectation moves them by a bounded amount only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import isfinite, sqrt
 
 _LOWEST, _HIGHEST = 0.25, 4.0
-_RELATIVE_NOISE = 0.06
+_RELATIVE_NOISE = 0.05
 """The part of a text's tokens by which the best factors still miss it."""
 
 _FIXED_NOISE = 3.0

@@ -31,16 +31,26 @@ _HAN = bytes(range(0xE4, 0xEA))
 _HANGUL = bytes(range(0xEA, 0xEE))
 _FOUR = bytes(range(0xF0, 0xF5))  # emoji, rare Han
 
-_WORDS_KIND, _SIGNS_KIND, _DIGITS_KIND, _TWO_KIND, _HAN_KIND, _KANA_KIND, _HANGUL_KIND, _REST_KIND = range(8)
-_TEXTS, _OPENINGS = 8, 9
-_TERMS = 10
+(
+    _WORDS_KIND,
+    _CAPITALS_KIND,
+    _SIGNS_KIND,  # and what ends a line
+    _BLANKS_KIND,
+    _DIGITS_KIND,
+    _TWO_KIND,
+    _HAN_KIND,
+    _KANA_KIND,
+    _HANGUL_KIND,
+    _REST_KIND,
+) = range(10)
+_KINDS = 10
 
 # Tokens for one character, fitted to o200k, cl100k and SmolLM2 on prose, code, JSON, and four other scripts.
 _ASCII: tuple[tuple[bytes, int, float], ...] = (
     (_LOWER, _WORDS_KIND, 0.08),
-    (_SPACE, _SIGNS_KIND, 0.005),
+    (_SPACE, _BLANKS_KIND, 0.005),
     (_PUNCTUATION, _SIGNS_KIND, 0.19),
-    (_UPPER, _WORDS_KIND, 0.12),
+    (_UPPER, _CAPITALS_KIND, 0.12),
     (_BREAKS, _SIGNS_KIND, 0.44),
     (_DIGITS, _DIGITS_KIND, 0.85),
     (_TAB, _SIGNS_KIND, 0.52),
@@ -71,14 +81,15 @@ _SIGN_RUNS = _marks(p=_PUNCTUATION, s=_SPACE)
 _HAN_RUNS = _marks(h=_HAN)
 _WORD = 0.71
 _SIGN_RUN = 0.55
-_SIGN_AFTER_SPACE = 0.43
+_SPACE_BEFORE_SIGN = 0.43
 _SPACE_RUN = 0.59
 _HAN_RUN = 0.5
 
-# How far models differ: English and code little, other scripts a lot and together.
-_SPREADS = (0.12, 0.2, 0.4, 0.35, 0.35, 0.35, 0.5, 0.5, 3.0, 30.0)
+# How far models differ: in English and code little, in other scripts a lot and together. The last two are
+# tokens, for each message and for each conversation.
+_SPREADS = (0.12, 0.4, 0.25, 0.4, 0.4, 0.35, 0.35, 0.35, 0.5, 0.5, 3.0, 30.0)
 _COMMON = (
-    ((_WORDS_KIND, _SIGNS_KIND), 0.1),
+    ((_WORDS_KIND, _CAPITALS_KIND, _SIGNS_KIND), 0.1),
     ((_TWO_KIND, _HAN_KIND, _KANA_KIND, _HANGUL_KIND, _REST_KIND), 0.5),
 )
 
@@ -86,14 +97,13 @@ _COMMON = (
 def _weigh_kinds(text: str) -> list[float]:
     """Return the tokens of ``text`` by kind, for a model of which nothing is known."""
     data = text.encode("utf-8", "replace")
-    kinds = [0.0] * 8
+    kinds = [0.0] * _KINDS
     letters = b"." + data.translate(_LETTER_RUNS)
     signs = b"." + data.translate(_SIGN_RUNS)
     kinds[_WORDS_KIND] += _WORD * letters.count(b".w")
-    kinds[_SIGNS_KIND] += _SIGN_RUN * signs.count(b".p") + (_SIGN_RUN + _SIGN_AFTER_SPACE) * signs.count(
-        b"sp"
-    )
-    kinds[_SIGNS_KIND] += _SPACE_RUN * signs.count(b".ss")
+    spaced_signs = signs.count(b"sp")
+    kinds[_SIGNS_KIND] += _SIGN_RUN * (signs.count(b".p") + spaced_signs)
+    kinds[_BLANKS_KIND] += _SPACE_BEFORE_SIGN * spaced_signs + _SPACE_RUN * signs.count(b".ss")
     rest = data
     if not data.isascii():
         han = b"." + data.translate(_HAN_RUNS, _CONTINUATION)
@@ -124,7 +134,7 @@ class Estimator:
     """Estimates for one model, calibrated on what its provider reports."""
 
     def __init__(self) -> None:
-        self._calibration = Calibration(_SPREADS, _COMMON, constants=_TERMS - _TEXTS)
+        self._calibration = Calibration(_SPREADS, _COMMON, constants=2)
 
     def estimate(self, text: str) -> int:
         """Return about how many tokens ``text`` is for this model; 0 only for an empty text."""
@@ -133,7 +143,7 @@ class Estimator:
     @property
     def opening_tokens(self) -> int:
         """What the server puts before a conversation unasked, such as a system prompt of its own, as far as known."""
-        return max(0, round(self._calibration.factors[_OPENINGS]))
+        return max(0, round(self._calibration.factors[-1]))
 
     def learn(self, text: str | Sequence[str], reported_tokens: int, *, opening: bool = False) -> None:
         """Take in that the provider counted ``reported_tokens`` for ``text``.
