@@ -51,12 +51,8 @@ class Action:
 
 ACTIONS: tuple[Action, ...] = (
     Action(id="help", keys="f1,ctrl+question_mark", label="Help", help="All keys and commands", group="brim", slash="help", footer="Help"),
-    Action(id="palette", keys="ctrl+p", label="Command palette", help="Find any action, session, model or theme", group="brim", footer="Commands", palette=False),
-    Action(id="theme", keys="ctrl+t", label="Theme", help="Choose the colours, with a preview", group="brim", slash="theme", argument="[name]"),
     Action(id="toggle_sessions", keys="f2,ctrl+b", label="Sessions pane", help="Show or put away the sessions", group="brim", footer="Sessions", priority=True),
     Action(id="toggle_context", keys="f3", label="Context pane", help="Show or put away the context meter", group="brim", footer="Context", priority=True),
-    Action(id="quit", keys="ctrl+q", label="Quit", help="End brim; everything is stored", group="brim", slash="quit", footer="Quit", priority=True),
-    Action(id="exit", label="Exit", help="The same as /quit", group="brim", slash="exit", palette=False),
     Action(id="new", keys="ctrl+n", label="New session", help="Begin a new session", group="Sessions", slash="new", footer="New", priority=True),
     Action(id="clear", label="Clear", help="Begin with an empty session; this one stays stored", group="Sessions", slash="clear", palette=False),
     Action(id="switch", keys="ctrl+o", label="Switch session", help="Go to another session", group="Sessions", slash="switch", argument="[title or id]", priority=True),
@@ -81,6 +77,10 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="take_back", keys="alt+up", label="Take the queue back", help="Go on writing the prompts that wait", group="Composer"),
     Action(id="complete", keys="tab", label="Complete", help="After a /: complete the command", group="Composer", place="composer", palette=False),
     Action(id="scroll", keys="pageup,pagedown", label="Scroll", help="Scroll the transcript while writing", group="Composer", place="composer", palette=False),
+    Action(id="palette", keys="ctrl+p", label="Command palette", help="Find any action, session, model or theme", group="brim", footer="Commands", palette=False),
+    Action(id="theme", keys="ctrl+t", label="Theme", help="Choose the colours, with a preview", group="brim", slash="theme", argument="[name]"),
+    Action(id="quit", keys="ctrl+q", label="Quit", help="End brim; everything is stored", group="brim", slash="quit", footer="Quit", priority=True),
+    Action(id="exit", label="Exit", help="The same as /quit", group="brim", slash="exit", palette=False),
 )  # fmt: skip
 
 BY_ID = {action.id: action for action in ACTIONS}

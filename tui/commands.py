@@ -40,6 +40,7 @@ class Commands:
         elif self._screen.controller is None:
             self._screen.keep(text)
         else:
+            self._screen.transcript.action_bottom()
             self.run("send", text)
 
     async def _carry_out(self, name: str, argument: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from brim.tui.slash import complete, parse
+
 if TYPE_CHECKING:
     from textual.timer import Timer
 
@@ -56,7 +58,9 @@ class DraftKeeper:
         controller, draft = self._screen.controller, self._screen.composer.draft
         if controller is None:
             return
-        if len(draft) <= _WEIGHED_AT_ONCE_CHARS:
+        if parse(draft) is not None or complete(draft):
+            tokens = 0
+        elif len(draft) <= _WEIGHED_AT_ONCE_CHARS:
             tokens = controller.manager.estimate(controller.model, draft)
         else:
             tokens = await asyncio.to_thread(controller.manager.estimate, controller.model, draft)

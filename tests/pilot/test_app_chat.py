@@ -169,3 +169,21 @@ async def test_quitting_stops_the_turn_and_stores_what_came(tmp_path: Path) -> N
         session = await manager.find_session("last")
         answer = (await manager.tail(session.id, limit=1))[0]
         assert (answer.status, answer.content) == (Status.STOPPED, "half an ans")
+
+
+async def test_the_end_stays_in_view_while_the_composer_grows_and_shrinks(tmp_path: Path) -> None:
+    agent = Gated()
+    async with brim(tmp_path, agent, size=(80, 24)) as (app, pilot):
+        await ask(app, pilot, "hello")
+        agent.say("hello", "line\n\n" * 30 + "the end")
+        await sees(app, pilot, "the end")
+        for text in ("a\nb\nc", "", "/", ""):
+            app.chat.composer.restore(text)
+            await pilot.pause()
+            await sees(app, pilot, "the end")
+        app.chat.transcript.action_top()
+        await wait_until(pilot, lambda: "the end" not in screen_text(app))
+        agent.end("hello")
+        await ask(app, pilot, "again")
+        agent.say("again", "a new answer")
+        await sees(app, pilot, "a new answer")

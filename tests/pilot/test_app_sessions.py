@@ -195,3 +195,12 @@ async def test_a_session_that_does_not_exist_ends_with_a_sentence(tmp_path: Path
         await wait_until(pilot, lambda: app.is_left)
         assert app.return_code == 2
         assert "zzzz" in app.farewell
+
+
+async def test_the_sessions_that_are_there_are_listed_at_the_start(tmp_path: Path) -> None:
+    async with brim(tmp_path, Plain()) as (app, pilot):
+        await app.manager.create(title="An old session [/foo]")
+        await sees(app, pilot, "An old")
+    async with brim(tmp_path, Plain(), size=(200, 40)) as (app, pilot):
+        await sees(app, pilot, "An old session [/foo]")
+        await sees(app, pilot, "1 session")

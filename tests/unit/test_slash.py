@@ -44,7 +44,7 @@ def test_an_unknown_command_is_answered_with_a_sentence():
 
 def test_completion_follows_the_typed_name():
     assert {action.slash for action in complete("/")} == {a.slash for a in ACTIONS if a.slash}
-    assert [action.slash for action in complete("/ex")] == ["exit", "export"]
+    assert [action.slash for action in complete("/ex")] == ["export", "exit"]
     assert [action.slash for action in complete("/EXP")] == ["export"]
     for text in ("", "ex", "/ex ", "/export md", "/zzz", " /ex"):
         assert complete(text) == []
