@@ -182,7 +182,11 @@ class SQLiteStore:
 
     async def _write_ended(self, file: aiosqlite.Connection, message: Message) -> None:
         """Write a message that was streaming, drop its journal, and correct the weight of the window."""
-        values = message_values(message) | {"writer": None}
+        kept = {"session_id", "parent_id", "role", "created_at", "in_window", "pinned"}
+        if message.receipt is None:
+            kept.add("receipt")
+        values = {name: value for name, value in message_values(message).items() if name not in kept}
+        values["writer"] = None
         weight = (message.tokens or 0) if message.in_window else 0
         await _change_weight(file, message.session_id, message.id, weight)
         await file.execute(queries.update("messages", values), values)
