@@ -74,7 +74,7 @@ class Ledger:
             session,
             window_tokens=self._windows.known(session.model),
             fallback_tokens=self._fallback_tokens,
-            system=system_tokens(session, self._estimators[session.model or ""]),
+            system=system_tokens(session),
             max_tokens=self._max_tokens,
             cleanup_share=self._threshold,
             provenance=self._provenance.get(session.id, Provenance.ESTIMATE),
@@ -167,9 +167,7 @@ class Ledger:
         estimator = self._estimators[answer.model or ""]
         sent = [message for message in await self._store.window(session.id) if message.id != answer.id]
         fresh = [message for message in sent if message.tokens_estimated]
-        weights = reweigh(
-            sent, system_tokens=system_tokens(session, estimator), prompt_tokens=usage.prompt_tokens
-        )
+        weights = reweigh(sent, system_tokens=system_tokens(session), prompt_tokens=usage.prompt_tokens)
         if weights:
             session = await self._store.weigh(session.id, weights)
             for message in fresh:

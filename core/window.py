@@ -8,7 +8,7 @@ from itertools import takewhile
 from brim.core.agent import AgentInterface
 from brim.core.catalogue import lookup
 from brim.core.context import ContextUsage, Provenance
-from brim.core.estimate import MESSAGE_OVERHEAD_TOKENS, Estimator
+from brim.core.estimate import MESSAGE_OVERHEAD_TOKENS, estimate_tokens
 from brim.core.types import AgentContext, Message, Session
 
 DEFAULT_WINDOW_TOKENS = 100_000
@@ -59,11 +59,15 @@ def reply_reserve(limit_tokens: int, max_tokens: int | None) -> int:
     return min(max_tokens or _LARGEST_RESERVE_TOKENS, limit_tokens // _RESERVE_SHARE)
 
 
-def system_tokens(session: Session, estimator: Estimator) -> int:
-    """Return about what the system prompt weighs."""
+def system_tokens(session: Session) -> int:
+    """Return about what the system prompt weighs.
+
+    Always the same for the same text, whatever has been learnt since: the weights of the messages are made
+    to add up with it to what the provider counts.
+    """
     if not session.system_prompt:
         return 0
-    return estimator.estimate(session.system_prompt) + MESSAGE_OVERHEAD_TOKENS
+    return estimate_tokens(session.system_prompt) + MESSAGE_OVERHEAD_TOKENS
 
 
 def measure(
