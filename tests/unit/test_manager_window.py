@@ -152,7 +152,7 @@ async def test_a_cleanup_before_the_request_leaves_its_receipt_on_the_answer():
     async with SessionManager(agent) as manager:
         session = await manager.create()
         for _ in range(9):
-            await ask(manager, session, "q" * 180)
+            await ask(manager, session, "q" * 189)
         answer = await ask(manager, session, "q" * 500)
         assert answer.receipt is not None
         assert not answer.receipt.after_answer
