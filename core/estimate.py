@@ -80,6 +80,8 @@ _LETTER_RUNS = _marks(w=_LOWER + _UPPER)
 _SIGN_RUNS = _marks(p=_PUNCTUATION, s=_SPACE)
 _HAN_RUNS = _marks(h=_HAN)
 _WORD = 0.71
+_LONG = b"w" * 20  # no word of a language: base64, hashes, names of many words
+_LONG_WORD = 3.0
 _SIGN_RUN = 0.55
 _SPACE_BEFORE_SIGN = 0.43
 _SPACE_RUN = 0.59
@@ -92,6 +94,7 @@ _COMMON = (
     ((_WORDS_KIND, _CAPITALS_KIND, _SIGNS_KIND), 0.1),
     ((_TWO_KIND, _HAN_KIND, _KANA_KIND, _HANGUL_KIND, _REST_KIND), 0.5),
 )
+_SHORTEST_TOKENS = 50
 
 
 def _weigh_kinds(text: str) -> list[float]:
@@ -100,7 +103,7 @@ def _weigh_kinds(text: str) -> list[float]:
     kinds = [0.0] * _KINDS
     letters = b"." + data.translate(_LETTER_RUNS)
     signs = b"." + data.translate(_SIGN_RUNS)
-    kinds[_WORDS_KIND] += _WORD * letters.count(b".w")
+    kinds[_WORDS_KIND] += _WORD * letters.count(b".w") + _LONG_WORD * letters.count(_LONG)
     spaced_signs = signs.count(b"sp")
     kinds[_SIGNS_KIND] += _SIGN_RUN * (signs.count(b".p") + spaced_signs)
     kinds[_BLANKS_KIND] += _SPACE_BEFORE_SIGN * spaced_signs + _SPACE_RUN * signs.count(b".ss")
@@ -148,6 +151,8 @@ class Estimator:
     def learn(self, text: str | Sequence[str], reported_tokens: int, *, opening: bool = False) -> None:
         """Take in that the provider counted ``reported_tokens`` for ``text``.
 
+        Short texts say little, since the chat template weighs in them; they are passed over.
+
         Args:
             text: the text, or several that were counted together.
             reported_tokens: without `MESSAGE_OVERHEAD_TOKENS` of each text; 0 or fewer are passed over.
@@ -157,6 +162,8 @@ class Estimator:
         if not any(texts) or reported_tokens <= 0:
             return
         kinds = [sum(column) for column in zip(*map(_weigh_kinds, texts), strict=True)]
+        if sum(kinds) < _SHORTEST_TOKENS and not opening:
+            return
         self._calibration.learn([*kinds, float(len(texts)), float(opening)], reported_tokens)
 
     def state(self) -> list[float]:
