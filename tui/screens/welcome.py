@@ -48,7 +48,7 @@ class WelcomeScreen(ModalScreen[str | None]):
             ]
         parts += [
             Content(""),
-            Content("Set it in the environment, in .env or in config.toml (see brim doctor)."),
+            Content("In the environment, in .env or in config.toml; see `brim doctor`."),
         ]
         with Vertical(id="dialog") as box:
             box.border_title = "Welcome to brim"

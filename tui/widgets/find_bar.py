@@ -19,7 +19,7 @@ class FindBar(Horizontal):
     FindBar {
         height: 1; display: none; background: $panel; padding: 0 1;
         & > Static { width: auto; color: $text-muted; }
-        & > Input { width: 1fr; border: none; height: 1; padding: 0 1; background: $panel; }
+        & > Input { width: 1fr; padding: 0 1; background: $panel; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,8 +46,8 @@ class FindBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         """A field and a hint."""
-        yield Static("Find")
-        yield Input(id="find")
+        yield Static("Find ")
+        yield Input(id="find", compact=True)
         yield Static(id="found")
         yield Static("Enter next · ↑ previous · Esc close")
 
