@@ -16,6 +16,9 @@ from brim.core.paths import Paths
 if TYPE_CHECKING:
     from brim.core.sessions import SessionManager
 
+_PAINT_CHECKS = "120"
+"""How often a second Textual looks whether something is to be painted. At its own 60 a key waits up to 17 ms."""
+
 
 def open_app(*, session: str | None = None, model: str | None = None, agent: str | None = None) -> int:
     """Open the app and return its exit code when the person has left it.
@@ -28,6 +31,7 @@ def open_app(*, session: str | None = None, model: str | None = None, agent: str
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         complain("brim needs a terminal to open its screen; in a pipe use `brim ask`.")
         return WRONG
+    os.environ.setdefault("TEXTUAL_FPS", _PAINT_CHECKS)
     from brim.tui.app import run
 
     paths = Paths.find()
