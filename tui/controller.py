@@ -110,7 +110,10 @@ class ChatController:
         if wanted is None:
             self._show_totals()
         else:
-            await self.open((await self.manager.find_session(wanted)).id, keeps_typed=True)
+            session = await self.manager.find_session(wanted)
+            if self._screen.wanted_model is not None:
+                await self.manager.set_model(session.id, self._screen.wanted_model)
+            await self.open(session.id, keeps_typed=True)
         self._screen.composer.fill_recall(await self.manager.prompts(limit=200))
 
     def _watch(self, subscription: Subscription, view: bridge.ChatView) -> None:
@@ -125,8 +128,8 @@ class ChatController:
                 return
             session = await self.manager.session(session_id)
             await self._leave_shown()
-            if session.model is None or self._screen.wanted_model:
-                session = await self._with_model(session)
+            if session.model is None and self._model is not None:
+                session = await self.manager.set_model(session_id, self._model)
             subscription, messages, live = await self._attach(session_id)
             self._watched = subscription
             typed = self._screen.composer.draft if keeps_typed else ""
@@ -156,11 +159,6 @@ class ChatController:
             if not [e async for batch in probe.batches() for e in batch if isinstance(e, _TURN_BOUNDARIES)]:
                 return subscription, [live if live and m.id == live.id else m for m in messages], live
             subscription.close()
-
-    async def _with_model(self, session: Session) -> Session:
-        """Give the session the model of the command line, once; one without a model gets the default."""
-        wanted, self._screen.wanted_model = self._screen.wanted_model or self._model, None
-        return session if wanted is None else await self.manager.set_model(session.id, wanted)
 
     async def open_new(self) -> None:
         """Show an empty session; it comes into being with its first message."""

@@ -18,10 +18,6 @@ class ScreenState:
     """The remembered choices of a person. Empty strings mean that nothing has been chosen yet."""
 
     theme: str = ""
-    model: str = ""
-    """The model id of the session shown last."""
-    session: str = ""
-    """The id of the session shown last."""
     new_draft: str = ""
     """What stands in the composer of a session that does not exist yet."""
     hidden: list[str] = field(default_factory=list)

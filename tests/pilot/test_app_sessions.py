@@ -204,3 +204,14 @@ async def test_the_sessions_that_are_there_are_listed_at_the_start(tmp_path: Pat
     async with brim(tmp_path, Plain(), size=(200, 40)) as (app, pilot):
         await sees(app, pilot, "An old session [/foo]")
         await sees(app, pilot, "1 session")
+
+
+async def test_the_model_of_the_command_line_changes_no_session_but_the_one_named(tmp_path: Path) -> None:
+    async with brim(tmp_path, Plain()) as (app, pilot):
+        named = await app.manager.create(title="named", model="a:old")
+        other = await app.manager.create(title="other", model="b:old")
+    async with brim(tmp_path, Plain(), session=named.id, model="a:new") as (app, pilot):
+        await wait_until(pilot, lambda: shown(app).model == "a:new")
+        app.chat.commands.run("open_session", other.id)
+        await wait_until(pilot, lambda: shown(app).id == other.id)
+        assert shown(app).model == "b:old"
