@@ -198,8 +198,8 @@ class Commands:
 
     # --- the transcript -------------------------------------------------------------------------------
 
-    def find(self, argument: str) -> None:
-        self._screen.find_bar.open(argument)
+    async def find(self, argument: str) -> None:
+        await self._screen.find_bar.open(argument)
 
     async def open_link(self, href: str) -> None:
         from brim.tui.links import open_link

@@ -47,6 +47,13 @@ class Panes:
         if self._over is not None and self._fits(self._over):
             self._lay_over(None)
 
+    def light_up(self) -> None:
+        """Show in whose pane the keys are. A class, since ``:focus-within`` styles every widget anew."""
+        for pane in (*FITS, "chat"):
+            widget = self._screen.query_one(f"#{pane}")
+            if (has_keys := self._has_keys(pane)) != widget.has_class("-active"):
+                widget.set_class(has_keys, "-active")
+
     @property
     def is_over_focused(self) -> bool:
         """Whether the pane that lies over the chat has the keys."""

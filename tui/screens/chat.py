@@ -68,7 +68,7 @@ class ChatScreen(Screen[None]):
         yield Header()
         with Horizontal(id="panes"):
             yield SessionList(self._load_sessions, id="sessions")
-            with Vertical(id="chat"):
+            with Vertical(id="chat", classes="-active"):
                 yield Transcript(id="transcript")
                 yield FindBar()
                 commands = SlashList()
@@ -120,6 +120,10 @@ class ChatScreen(Screen[None]):
     @on(events.Resize)
     def _unfold(self) -> None:
         self.panes.unfold()
+
+    @on(events.DescendantFocus)
+    def _light_up(self) -> None:
+        self.panes.light_up()
 
     # --- what the widgets say -------------------------------------------------------------------------
 

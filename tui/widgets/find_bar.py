@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
@@ -44,15 +43,15 @@ class FindBar(Horizontal):
     class Closed(Message):
         """The bar was put away."""
 
-    def compose(self) -> ComposeResult:
-        """A field and a hint."""
-        yield Static("Find ")
-        yield Input(id="find", compact=True)
-        yield Static(id="found")
-        yield Static("Enter next · ↑ previous · Esc close")
-
-    def open(self, text: str) -> None:
-        """Show the bar with ``text`` in it, ready to be typed in."""
+    async def open(self, text: str) -> None:
+        """Show the bar with ``text`` in it, ready to be typed in. Its parts are made the first time."""
+        if not self.children:
+            await self.mount(
+                Static("Find "),
+                Input(id="find", compact=True),
+                Static(id="found"),
+                Static("Enter next · ↑ previous · Esc close"),
+            )
         field = self.query_one(Input)
         self.display = True
         if text:
@@ -68,6 +67,8 @@ class FindBar(Horizontal):
 
     def show_count(self, current: int, total: int, *, is_searching: bool) -> None:
         """Say which of how many places is shown; more may come while ``is_searching``."""
+        if not self.display:
+            return
         count = f"{current} of {total}" if total else "nothing"
         self.query_one("#found", Static).update("…" if is_searching and not total else f"{count}   ")
 
