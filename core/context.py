@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 
 YELLOW_SHARE = 0.70
 """From this share of the window on, the gauge is yellow."""
@@ -43,24 +44,45 @@ class ContextUsage:
     """What fills the window, in tokens.
 
     ``window_tokens`` is ``None`` when nobody knows how much the model takes; ``limit_tokens`` is then the
-    framework's default, which the cleanup uses. The segments ``system_tokens``, ``pinned_tokens``,
-    ``history_tokens`` and ``draft_tokens`` add up to ``used_tokens``.
+    framework's default, which the cleanup uses. The segments ``system_tokens``, ``summary_tokens``,
+    ``pinned_tokens``, ``history_tokens`` and ``draft_tokens`` add up to ``used_tokens``. ``turn_tokens`` is
+    what a turn adds on average, 0 where no turn has ended.
     """
 
     window_tokens: int | None
     limit_tokens: int
     system_tokens: int = 0
+    summary_tokens: int = 0
     pinned_tokens: int = 0
     history_tokens: int = 0
     draft_tokens: int = 0
     reply_reserve_tokens: int = 0
     cleanup_share: float = RED_SHARE
+    turn_tokens: int = 0
     provenance: Provenance = Provenance.ESTIMATE
+    window_learnt: bool = False
+    """Whether ``window_tokens`` is the size that an error of the provider named."""
 
     @property
     def used_tokens(self) -> int:
         """Everything that the next request would carry."""
-        return self.system_tokens + self.pinned_tokens + self.history_tokens + self.draft_tokens
+        return (
+            self.system_tokens
+            + self.summary_tokens
+            + self.pinned_tokens
+            + self.history_tokens
+            + self.draft_tokens
+        )
+
+    @property
+    def tokens_to_cleanup(self) -> int:
+        """How many more tokens reach the cleanup threshold, never below zero."""
+        return max(0, ceil(self.cleanup_share * self.limit_tokens) - self.used_tokens)
+
+    @property
+    def turns_to_cleanup(self) -> int | None:
+        """About how many turns like the latest ones reach the cleanup threshold; ``None`` before the first turn."""
+        return ceil(self.tokens_to_cleanup / self.turn_tokens) if self.turn_tokens else None
 
     @property
     def free_tokens(self) -> int:

@@ -108,6 +108,49 @@ class Message(BaseModel):
     in_window: bool = True
     receipt: CleanupReceipt | None = None
     """The cleanup of the turn that made this answer, if there was one."""
+    left_out: bool = False
+    """The person took the message out of the window, so only the person brings it back."""
+    shortened_chars: int | None = None
+    """How many characters of the content are sent, its middle left out; ``None`` sends all of it."""
+    prompt_parts: PromptParts | None = None
+    """What filled the window when this answer was asked for, as the meter showed it before the request left."""
+    cache_saved_usd: Decimal | None = None
+    """What the provider's cache took off the turn's price; negative where writing to it cost more."""
+
+
+class PromptParts(BaseModel):
+    """What brim expected one prompt to be made of, in tokens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    system_tokens: int = 0
+    summary_tokens: int = 0
+    pinned_tokens: int = 0
+    history_tokens: int = 0
+    """With the question itself."""
+    window_tokens: int | None = None
+    """The model's window as it was known then."""
+
+    @property
+    def total_tokens(self) -> int:
+        """The whole prompt: what is compared with the provider's count."""
+        return self.system_tokens + self.summary_tokens + self.pinned_tokens + self.history_tokens
+
+
+class Summary(BaseModel):
+    """What stands in the window in place of messages that left it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+    tokens: int
+    replaced_tokens: int
+    """What it replaces weighed: the messages that left and the summary before it."""
+    model: str
+    """The model id that wrote it."""
+    cost_usd: Decimal | None = None
+    edited: bool = False
+    """Whether the person changed it."""
 
 
 class CleanupReceipt(BaseModel):
@@ -125,6 +168,13 @@ class CleanupReceipt(BaseModel):
     reached_target: bool
     after_answer: bool = False
     """Whether it happened after the answer that keeps this record, rather than before its request."""
+    reason: Literal["threshold", "asked", "too_long"] = "threshold"
+    """What called for it: the threshold, the person, or a provider that refused the request."""
+    shortened_ids: tuple[str, ...] = ()
+    """The messages of which the middle is no longer sent."""
+    summary: Summary | None = None
+    undone: bool = False
+    """Whether the person took it back."""
 
 
 class Session(BaseModel):
@@ -149,7 +199,16 @@ class Session(BaseModel):
     priced_turns: int = 0
     """Turns with a known price; ``cost_usd`` is complete when it equals ``turns``."""
     window_tokens: int = 0
-    """What the messages in the window weigh together, without the system prompt."""
+    """What the messages in the window weigh together, without the system prompt and the summary."""
+    pinned_tokens: int = 0
+    """The part of ``window_tokens`` that is pinned."""
+    summary_id: str | None = None
+    """The message whose receipt keeps the summary that is sent; ``None`` where there is none."""
+    summary_tokens: int = 0
+    turn_tokens: int = 0
+    """How much a turn adds to the window, on average over the latest ones; 0 before the first."""
+    cache_saved_usd: Decimal = Decimal(0)
+    """What the provider's cache took off ``cost_usd``."""
     draft: str = ""
     queued: tuple[str, ...] = ()
     """Prompts waiting for the running turn to end, oldest first."""
@@ -228,6 +287,27 @@ class OutlineRow:
     chars: int
     lines: int
     """Line breaks in the text plus one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextRow:
+    """A message as the list of what the model sees needs it: weight and state, and the start of its text."""
+
+    id: str
+    role: Role
+    status: Status
+    created_at: datetime
+    opening: str
+    """The first 120 characters."""
+    tokens: int | None
+    tokens_estimated: bool
+    in_window: bool
+    pinned: bool
+    left_out: bool
+    shortened_chars: int | None
+    prompt_parts: PromptParts | None
+    usage: Usage | None
+    receipt: CleanupReceipt | None
 
 
 Message.model_rebuild()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Protocol
 
-from brim.core.types import CleanupReceipt, Message, OutlineRow, Session, ToolCall
+from brim.core.types import CleanupReceipt, ContextRow, Message, OutlineRow, Session, ToolCall
+from brim.core.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,40 @@ class Recovered:
     """Answers that were being written, now marked as interrupted, with the text that had come."""
     backup: str | None = None
     """The copy made before a migration, ``None`` where none was needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """What the turns of one model on one day took, over all sessions, those deleted since included."""
+
+    day: date
+    """The day where the person is."""
+    model: str
+    turns: int
+    priced_turns: int
+    usage: Usage
+    """Sums of all turns; ``estimated`` if one of them is."""
+    cost_usd: Decimal
+    cache_saved_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """How well the size of one prompt was foreseen, in tokens."""
+
+    model: str
+    predicted_tokens: int
+    reported_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """What was learnt about a model from its answers."""
+
+    estimator: tuple[float, ...] = field(default=())
+    """The state of its `Estimator`; empty where nothing is learnt."""
+    window_tokens: int | None = None
+    """The window that one of its provider's errors named."""
 
 
 class SessionStore(Protocol):
@@ -93,7 +131,9 @@ class SessionStore(Protocol):
     async def finish_message(self, message: Message) -> Session:
         """Write an answer as it is at its end; its journal is dropped and the session's totals move.
 
-        ``usage`` and ``cost_usd`` are added to the session once, with ``turns`` and ``priced_turns``.
+        ``usage``, ``cost_usd`` and ``cache_saved_usd`` are added to the session once, with ``turns`` and
+        ``priced_turns``, and to the spending of the day. ``turn_tokens`` moves a third of the way to what
+        the prompt and the answer weigh (all of the way on the first turn).
         """
         ...
 
@@ -112,6 +152,10 @@ class SessionStore(Protocol):
         """Return the whole path without its texts, in the order of the conversation."""
         ...
 
+    async def context_rows(self, session_id: str) -> list[ContextRow]:
+        """Return the whole path with weights and states, in the order of the conversation."""
+        ...
+
     async def messages_by_id(self, message_ids: Sequence[str]) -> list[Message]:
         """Return the messages with these ids, in the order of the ids; unknown ids are left out."""
         ...
@@ -128,16 +172,56 @@ class SessionStore(Protocol):
         """Set messages' ``tokens`` and ``tokens_estimated``, by message id."""
         ...
 
-    async def clean(self, session_id: str, message_id: str, receipt: CleanupReceipt) -> Session:
-        """Take ``receipt.left_ids`` out of the window and keep the receipt with message ``message_id``."""
+    async def clean(
+        self,
+        session_id: str,
+        message_id: str,
+        receipt: CleanupReceipt,
+        *,
+        leaving: Iterable[str] = (),
+        returning: Iterable[str] = (),
+        shortened: Mapping[str, tuple[int | None, int]] = MappingProxyType({}),
+    ) -> Session:
+        """Keep a receipt with message ``message_id``, in place of an earlier one, and do what it says at once.
+
+        The session's summary becomes the one of the last receipt on the path that has one and is not undone.
+
+        Args:
+            session_id: the session.
+            message_id: the message that keeps the receipt.
+            receipt: the record.
+            leaving: messages that go out of the window.
+            returning: messages that come back into it.
+            shortened: new ``shortened_chars`` and ``tokens`` of messages, by their id.
+        """
         ...
 
-    async def bring_back(self, session_id: str, message_ids: Iterable[str]) -> Session:
-        """Put messages back into the window."""
+    async def mark(
+        self, message_id: str, *, pinned: bool | None = None, left_out: bool | None = None
+    ) -> Message:
+        """Pin a message or leave it out, or take that back; ``None`` leaves a mark as it is.
+
+        A message left out leaves the window, one no longer left out comes back, and so does one that is
+        pinned (which then is not left out).
+        """
         ...
 
-    async def pin(self, message_id: str, *, pinned: bool) -> Message:
-        """Pin or unpin a message."""
+    # accounts
+
+    async def spending(self, since: date | None = None) -> list[Spending]:
+        """Return what was spent by day and model, oldest day first."""
+        ...
+
+    async def predictions(self, *, limit: int = 10_000) -> list[Prediction]:
+        """Return the newest turns whose prompt was both predicted and reported."""
+        ...
+
+    async def model_facts(self, model: str) -> ModelFacts:
+        """Return what was learnt about a model."""
+        ...
+
+    async def keep_model_facts(self, model: str, facts: ModelFacts) -> None:
+        """Keep what was learnt about a model, in place of what was kept before."""
         ...
 
     async def prompts(self, *, limit: int) -> list[str]:
