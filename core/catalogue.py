@@ -1,16 +1,19 @@
-"""Windows and prices of known models, from the bundled data of genai-prices. Nothing is fetched.
+"""Windows and prices of models: the person's own word first, else the bundled data of genai-prices.
 
-The data takes half a second to import, so it is loaded in a thread, when the first question comes.
+Nothing is fetched. The data takes half a second to import, so it is loaded in a thread, when the first
+question comes.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING
 
+from brim.core.overrides import Overrides
 from brim.core.types import ModelInfo
 from brim.core.usage import Usage
 
@@ -32,6 +35,34 @@ _NOT_CHAT = (
     "embedding",
 )
 
+_own = Overrides()
+
+
+def use_overrides(overrides: Overrides) -> None:
+    """Let the person's word come first from now on, in place of what was used before."""
+    global _own  # noqa: PLW0603 - one person, one file; whoever asks for a price need not know of it
+    _own = overrides
+
+
+def has_own_price(model_id: str) -> bool:
+    """Whether the person gives a price, which then counts whoever answers for the model."""
+    return _own.of(model_id).prices is not None
+
+
+def own_window(model_id: str) -> int | None:
+    """Return the window that the person gives a model, which comes before the server's word; else ``None``."""
+    return _own.of(model_id).limit_tokens
+
+
+def with_own_word(info: ModelInfo) -> ModelInfo:
+    """Return what is known of a model with the person's word in front."""
+    return _own.of(info.id).applied_to(info)
+
+
+def own_models() -> list[ModelInfo]:
+    """Return the models that the person's file names one by one."""
+    return [with_own_word(ModelInfo(id=name)) for name in _own.ids()]
+
 
 async def lookup(model_id: str) -> ModelInfo:
     """Return what is known of a model id such as ``openai:gpt-4o``; a `ModelInfo` without figures if nothing is."""
@@ -43,20 +74,42 @@ async def known(provider: str) -> list[ModelInfo]:
     return await asyncio.to_thread(_known, provider)
 
 
-async def price(model_id: str, usage: Usage, at: datetime | None = None) -> Decimal | None:
+async def price(
+    model_id: str, usage: Usage, at: datetime | None = None, *, own_only: bool = False
+) -> Decimal | None:
     """Return what a request cost, in USD, by the prices of its day; ``None`` when no price is known.
 
     Args:
-        model_id: ``provider:model``. Only ``openai`` and ``anthropic`` themselves have prices.
-        usage: what the provider reported.
-        at: the moment of the request, now by default.
+        model_id: ``provider:model``.
+        usage: the request's tokens.
+        at: the moment of the request, now by default. The person's own prices have no dates.
+        own_only: counts the person's own prices only: the published ones are not those of a compatible
+            server that serves a model of the same name.
     """
-    return await asyncio.to_thread(_price, model_id, usage, at)
+    if (own := _own.of(model_id).prices) is not None:
+        return own.of(usage)
+    return None if own_only else await asyncio.to_thread(_price, model_id, usage, at)
+
+
+async def cache_saved(
+    model_id: str, usage: Usage, at: datetime | None = None, *, own_only: bool = False
+) -> Decimal | None:
+    """Return what the provider's cache took off a request, in USD; ``None`` when no price is known.
+
+    That is the price of the same tokens all fresh without what was paid: below zero for a request that
+    mostly wrote to a cache that is dearer to write than not to use.
+    """
+    paid = await price(model_id, usage, at, own_only=own_only)
+    if paid is None or usage.input_tokens == usage.prompt_tokens:
+        return None if paid is None else Decimal(0)
+    fresh = replace(usage, input_tokens=usage.prompt_tokens, cache_read_tokens=0, cache_write_tokens=0)
+    full = await price(model_id, fresh, at, own_only=own_only)
+    return None if full is None else full - paid
 
 
 def _lookup(model_id: str) -> ModelInfo:
     model = _find(model_id)
-    return ModelInfo(id=model_id) if model is None else _info(model_id, model)
+    return with_own_word(ModelInfo(id=model_id) if model is None else _info(model_id, model))
 
 
 @cache
@@ -66,7 +119,7 @@ def _find(model_id: str) -> prices.ModelInfo | None:
     provider, _, name = model_id.partition(":")
     for candidate in get_snapshot().providers:
         if candidate.id == provider:
-            return candidate.find_model(name)
+            return candidate.find_model(name.lower())
     return None
 
 
@@ -74,7 +127,7 @@ def _known(provider: str) -> list[ModelInfo]:
     from genai_prices.data_snapshot import get_snapshot
 
     return [
-        _info(f"{provider}:{model.id}", model)
+        with_own_word(_info(f"{provider}:{model.id}", model))
         for candidate in get_snapshot().providers
         if candidate.id == provider
         for model in sorted(candidate.models, key=lambda model: model.id)
@@ -101,16 +154,18 @@ def _base(figure: Decimal | prices.TieredPrices | None) -> Decimal | None:
 
 
 def _price(model_id: str, usage: Usage, at: datetime | None) -> Decimal | None:
-    if _find(model_id) is None:
+    model = _find(model_id)
+    if model is None:
+        return None
+    that_day = model.get_prices(at or datetime.now(UTC))
+    if that_day.input_mtok is None and that_day.output_mtok is None:
         return None
     from genai_prices import Usage as Counted
-    from genai_prices import calc_price
 
-    provider, _, name = model_id.partition(":")
     counted = Counted(
         input_tokens=usage.prompt_tokens,
         cache_read_tokens=usage.cache_read_tokens,
         cache_write_tokens=usage.cache_write_tokens,
         output_tokens=usage.output_tokens,
     )
-    return calc_price(counted, name, provider_id=provider, genai_request_timestamp=at).total_price
+    return that_day.calc_price(counted)["total_price"]

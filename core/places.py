@@ -91,7 +91,7 @@ def from_dotenv(file: Path, fields: Collection[str]) -> dict[str, Found]:
     Raises:
         SettingsError: the file, or a line with one of our names, cannot be read.
     """
-    text = _read(file, ".env")
+    text = read_text(file, ".env")
     if text is None:
         return {}
 
@@ -114,7 +114,7 @@ def from_config(file: Path, fields: Collection[str]) -> dict[str, Found]:
     Raises:
         SettingsError: the file cannot be read, is not TOML, or has an unknown key.
     """
-    text = _read(file, "config.toml")
+    text = read_text(file, "config.toml")
     return {} if text is None else parse_config(text, fields)
 
 
@@ -127,7 +127,7 @@ def parse_config(text: str, fields: Collection[str]) -> dict[str, Found]:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(_toml_sentence(str(error), text)) from None
+        raise SettingsError(toml_sentence(str(error), text, "config.toml")) from None
     found: dict[str, Found] = {}
     for name, value in table.items():
         line = _line_of(name, text)
@@ -147,13 +147,14 @@ def nearest(name: str, fields: Collection[str]) -> str:
     return f"Did you mean {near[0]}?" if near else "`brim config show` lists all settings."
 
 
-def _toml_sentence(message: str, text: str) -> str:
+def toml_sentence(message: str, text: str, name: str) -> str:
+    """Return the sentence for a text that is not TOML, from what the parser says of it."""
     what, _, where = message.rpartition(" (at ")
     if found := re.match(r"line (\d+)", where):
         line = int(found[1])
     else:
         what, line = what or message, text.count("\n") + 1
-    return f"config.toml line {line} is not TOML: {visible_line(what)[:80]}."
+    return f"{name} line {line} is not TOML: {visible_line(what)[:80]}."
 
 
 def _line_of(key: str, text: str) -> int:
@@ -170,8 +171,12 @@ def _line_of(key: str, text: str) -> int:
     return 1
 
 
-def _read(file: Path, name: str) -> str | None:
-    """Return the text of a settings file, ``None`` where there is no such file (a folder is none)."""
+def read_text(file: Path, name: str) -> str | None:
+    """Return the text of a settings file, ``None`` where there is no such file (a folder is none).
+
+    Raises:
+        SettingsError: it cannot be read, or is not UTF-8.
+    """
     try:
         return file.read_text(encoding="utf-8-sig") if file.is_file() else None
     except UnicodeDecodeError as error:

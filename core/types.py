@@ -272,6 +272,8 @@ class ModelInfo:
 
     id: str
     window_tokens: int | None = None
+    max_input_tokens: int | None = None
+    """The longest prompt, where it is known apart from the window."""
     max_output_tokens: int | None = None
     input_usd_per_million: Decimal | None = None
     output_usd_per_million: Decimal | None = None
