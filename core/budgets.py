@@ -110,34 +110,28 @@ class Budgets:
     async def check(self, session: Session, quote: Quote) -> str:
         """Return a warning where a budget is nearly used up, else an empty text.
 
-        A turn without a known price passes: it adds nothing to what is known to be spent.
+        A turn that is free, or of which no price is known, passes: it adds nothing to what is known to be spent.
 
         Raises:
             BudgetError: the turn might exceed a budget.
         """
-        if quote.worst_usd is None:
+        if not quote.worst_usd:
             return ""
         warning = ""
         if self._session_usd is not None:
-            warning = _hold(
-                "session",
-                session.cost_usd,
-                quote.worst_usd,
-                self._session_usd,
-                session.turns - session.priced_turns,
-            )
+            priced = session.priced_turns, session.turns
+            warning = _hold("session", session.cost_usd, priced, quote.worst_usd, self._session_usd)
         if self._day_usd is not None:
             today = await today_total(self._store)
-            of_day = _hold(
-                "day", today.cost_usd, quote.worst_usd, self._day_usd, today.turns - today.priced_turns
-            )
+            priced = today.priced_turns, today.turns
+            of_day = _hold("day", today.cost_usd, priced, quote.worst_usd, self._day_usd)
             warning = warning or of_day
         return warning
 
 
-def _hold(scope: Scope, spent: Decimal, worst: Decimal, budget: Decimal, unpriced: int) -> str:
-    """Return the warning for one budget, or raise."""
-    known = f" ({unpriced} {'turn' if unpriced == 1 else 'turns'} not priced)" if unpriced > 0 else ""
+def _hold(scope: Scope, spent: Decimal, priced: tuple[int, int], worst: Decimal, budget: Decimal) -> str:
+    """Return the warning for one budget, or raise. ``priced`` is how many turns of how many have a price."""
+    known = f" ({priced[0]} of {priced[1]} turns priced)" if priced[0] < priced[1] else ""
     so_far = (
         f"{usd(spent)} of {_OF[scope]}'s {usd(budget)} is spent{known}, and this turn may cost {usd(worst)}."
     )
@@ -154,7 +148,7 @@ def _hold(scope: Scope, spent: Decimal, worst: Decimal, budget: Decimal, unprice
 
 
 def usd(amount: Decimal) -> str:
-    """Return an amount for a sentence: cents, or as many digits as a smaller amount needs, rounded up."""
+    """Return an amount for a sentence, rounded up: cents, and for less than ten of them hundredths of one."""
     if amount == 0 or amount >= Decimal("0.1"):
         return f"${amount.quantize(Decimal('0.01'), ROUND_CEILING)}"
     return f"${max(amount, Decimal('0.0001')).quantize(Decimal('0.0001'), ROUND_CEILING)}"
