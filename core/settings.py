@@ -12,8 +12,9 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
@@ -90,6 +91,13 @@ CountOrZero = Annotated[int, _Bare, Field(ge=0), MustBe("a whole number, 0 or mo
 Seconds = Annotated[float, _Bare, Field(gt=0, allow_inf_nan=False), MustBe("a number of seconds above 0")]
 Temperature = Annotated[float, _Bare, Field(ge=0, le=2), MustBe("a number from 0 to 2")]
 Share = Annotated[float, _Bare, Field(gt=0, le=1), MustBe("a share of the window, above 0 and at most 1")]
+Mode = Annotated[Literal["auto", "ask", "off"], _Bare, MustBe("auto, ask or off")]
+Dollars = Annotated[
+    Decimal,
+    _Bare,
+    Field(gt=0, le=1_000_000, allow_inf_nan=False),
+    MustBe("an amount in USD above 0 and at most 1000000"),
+]
 File = Annotated[Path, _Bare, AfterValidator(_expanded), MustBe("the path of a file")]
 
 
@@ -115,7 +123,9 @@ class Settings(BaseSettings):
     )
     system_prompt: Text = Field("", description="the system prompt of new sessions")
     temperature: Temperature | None = Field(
-        None, description="how freely the model chooses its words, 0 to 2; without it the provider's own"
+        None,
+        description="how freely the model chooses its words, 0 to 2; without it the provider's own; "
+        "not sent to Anthropic itself",
     )
     max_tokens: Count | None = Field(
         None, description="the longest answer, in tokens; without it the provider's own"
@@ -130,12 +140,28 @@ class Settings(BaseSettings):
         100_000,
         description="the window in tokens; any value but the default overrules what is known of a model",
     )
+    cleanup_mode: Mode = Field(
+        "auto",
+        description="what happens at the threshold: old messages leave, you are asked, or nothing leaves",
+    )
     cleanup_threshold: Share = Field(
         0.90, description="the share of the window from which old messages leave it"
     )
     cleanup_target: Share = Field(0.60, description="the share of the window that a cleanup comes down to")
     min_messages_to_keep: CountOrZero = Field(
         5, description="how many of the newest messages never leave the window"
+    )
+    summary_model: Name | None = Field(
+        None,
+        description="the model that sums up what leaves the window; `same` is the session's own; "
+        "without it nothing is summed up",
+    )
+    session_budget_usd: Dollars | None = Field(
+        None, description="what one session may cost, in USD; a turn that might exceed it is not sent"
+    )
+    day_budget_usd: Dollars | None = Field(
+        None,
+        description="what a day may cost over all sessions, in USD; a turn that might exceed it is not sent",
     )
     local_model: File | None = Field(
         None, description="a GGUF file for the local model, instead of the bundled one"

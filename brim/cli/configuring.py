@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,8 @@ def _typed(key: str, value: str) -> str | int | float | None:
             return None
         case SecretStr() as secret:
             return secret.get_secret_value()
+        case Decimal() as amount:
+            return int(amount) if amount == int(amount) else float(amount)
         case int() | float() as number:
             return number
         case text:
@@ -124,7 +127,7 @@ def _tell_if_hidden(settings: Settings, key: str, *, is_set: bool) -> None:
         complain(f"{settings.place_of(key)} comes before it and still decides.")
 
 
-def _said(settings: Settings, field: str) -> str | int | float | None:
+def _said(settings: Settings, field: str) -> str | int | float | Decimal | None:
     """Return a value as it can be shown: no key, no secret in a URL; ``None`` where nothing is set."""
     value = getattr(settings, field)
     if isinstance(value, SecretStr):
@@ -145,7 +148,7 @@ def _document(settings: Settings, field: str) -> dict[str, Any]:
     }
 
 
-def _text(value: str | float | None) -> str:
+def _text(value: str | float | Decimal | None) -> str:
     return "–" if value is None else str(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import get_args
 
@@ -124,6 +125,11 @@ def test_numbers_from_variables_are_numbers(paths: Paths) -> None:
         ("BRIM_MAX_RETRIES", "-1"),
         ("BRIM_CONTEXT_WINDOW_SIZE", "0"),
         ("BRIM_CLEANUP_THRESHOLD", "90"),
+        ("BRIM_CLEANUP_MODE", "Auto"),
+        ("BRIM_SESSION_BUDGET_USD", "0"),
+        ("BRIM_SESSION_BUDGET_USD", "$5"),
+        ("BRIM_DAY_BUDGET_USD", "inf"),
+        ("BRIM_DAY_BUDGET_USD", "1e7"),
         ("BRIM_LOCAL_MODEL", "~nobody-of-that-name/x.gguf"),
         ("OPENAI_BASE_URL", "localhost:8080"),
         ("ANTHROPIC_BASE_URL", "http://"),
@@ -138,6 +144,21 @@ def test_a_wrong_value_names_the_place_and_the_value(paths: Paths, name: str, va
     assert f'{name} in .env line 3 is "{value}", but it must be ' in _refused(
         paths, dotenv=f"# first\n\n{name}={value}\n"
     )
+
+
+def test_budgets_are_exact_wherever_they_stand(paths: Paths) -> None:
+    settings = _load(
+        paths, environment={"BRIM_DAY_BUDGET_USD": " 0.10 "}, config="session_budget_usd = 0.3\n"
+    )
+    assert (settings.day_budget_usd, settings.session_budget_usd) == (Decimal("0.10"), Decimal("0.3"))
+    assert _load(paths, config="day_budget_usd = 5\n").day_budget_usd == Decimal(5)
+
+
+def test_how_the_window_is_cleaned_is_the_persons_choice(paths: Paths) -> None:
+    settings = _load(paths)
+    assert (settings.cleanup_mode, settings.summary_model) == ("auto", None)
+    settings = _load(paths, environment={"BRIM_CLEANUP_MODE": "ask", "BRIM_SUMMARY_MODEL": "same"})
+    assert (settings.cleanup_mode, settings.summary_model) == ("ask", "same")
 
 
 def test_a_wrong_value_in_the_file_names_its_line(paths: Paths) -> None:
