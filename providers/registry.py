@@ -11,7 +11,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from brim.core.agent import AgentInterface, AgentSource
-from brim.core.catalogue import known
+from brim.core.catalogue import known, own_models, with_own_word
 from brim.core.errors import AgentError
 from brim.core.types import AgentConfig, ModelInfo
 from brim.providers import demo
@@ -123,7 +123,13 @@ class Registry(AgentSource):
             ModelInfo(id=self._local_id, window_tokens=self._settings.local_window),
             ModelInfo(id="scripted:demo", window_tokens=demo.WINDOW_TOKENS),
         ]
-        models = [replace(model, unavailable=self.unavailable(model.id)) for model in listed]
+        named = {model.id for model in listed}
+        listed += [
+            model
+            for model in own_models()
+            if model.id not in named and model.id.partition(":")[0] in self._servers
+        ]
+        models = [replace(with_own_word(model), unavailable=self.unavailable(model.id)) for model in listed]
         return sorted(models, key=lambda model: bool(model.unavailable))
 
     async def default_model(self) -> str | None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from brim.core.agent import AgentInterface
+from brim.core.catalogue import use_overrides
+from brim.core.overrides import Overrides, load_overrides
 from brim.core.paths import Paths
 from brim.core.sessions import SessionManager
 from brim.core.settings import Settings, load_settings
@@ -34,14 +36,15 @@ async def connect(
         warn: is given a sentence about each setting that was found and not used.
 
     Raises:
-        SettingsError: a setting is wrong.
+        SettingsError: a setting or ``models.toml`` is wrong.
         AgentLoadError: ``agent`` cannot be loaded.
         StoreError: the data file cannot be used.
     """
     chosen = dict(options or {})
     if agent is not None and chosen.get("default_model") is None:
         chosen["default_model"] = agent_id(agent)
-    settings, own = await asyncio.to_thread(_read, paths, chosen, agent)
+    settings, overrides, own = await asyncio.to_thread(_read, paths, chosen, agent)
+    use_overrides(overrides)
     for warning in settings.warnings:
         warn(warning)
     store = SQLiteStore(paths.database if save else None)
@@ -78,7 +81,8 @@ def agent_id(name: str) -> str:
 
 def _read(
     paths: Paths, options: Mapping[str, Any], agent: str | None
-) -> tuple[Settings, AgentInterface | None]:
+) -> tuple[Settings, Overrides, AgentInterface | None]:
     settings = load_settings(paths, options)
+    overrides = load_overrides(paths.config)
     paths.make()
-    return settings, None if agent is None else load_agent(agent)
+    return settings, overrides, None if agent is None else load_agent(agent)

@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 from brim._version import __version__
 from brim.cli.edge import DONE, FAILED
 from brim.cli.output import put, styled, write, write_json
+from brim.core.catalogue import use_overrides
 from brim.core.errors import BrimError, SettingsError
+from brim.core.overrides import FILE_NAME, load_overrides
 from brim.core.paths import Paths
 from brim.core.places import variable
 from brim.core.settings import Settings, load_settings, without_secrets
@@ -92,6 +94,7 @@ async def _checks(paths: Paths) -> list[Check]:
         first = _settings_file(paths)
     return [
         first,
+        *_own_models(paths),
         *(_bad("settings", warning) for warning in settings.warnings),
         *(_key(settings, provider) for provider in _PROVIDERS),
         *await asyncio.gather(*(_server(settings, provider) for provider in _PROVIDERS)),
@@ -109,6 +112,20 @@ def _settings_file(paths: Paths) -> Check:
         f"{paths.config_file} is right" if there else f"There is no {paths.config_file}; defaults are used"
     )
     return _good("settings", f"{found}.", is_needed=True)
+
+
+def _own_models(paths: Paths) -> Iterator[Check]:
+    """Read the person's own windows and prices, if there are any."""
+    try:
+        overrides = load_overrides(paths.config)
+    except SettingsError as error:
+        mend = error.hint or f"Mend {paths.config / FILE_NAME}, or take the table out."
+        yield _bad(FILE_NAME, error.sentence, mend, is_needed=True)
+        return
+    use_overrides(overrides)
+    if overrides:
+        count = f"{len(overrides)} {'model or pattern' if len(overrides) == 1 else 'models and patterns'}"
+        yield _good(FILE_NAME, f"{paths.config / FILE_NAME} has figures of yours for {count}.")
 
 
 def _key(settings: Settings, provider: str) -> Check:

@@ -123,6 +123,7 @@ def _model_document(model: ModelInfo, default: str | None) -> dict[str, Any]:
         "is_available": not model.unavailable,
         "unavailable": model.unavailable or None,
         "window_tokens": model.window_tokens,
+        "max_input_tokens": model.max_input_tokens,
         "max_output_tokens": model.max_output_tokens,
         "input_usd_per_million": model.input_usd_per_million,
         "output_usd_per_million": model.output_usd_per_million,
