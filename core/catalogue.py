@@ -20,6 +20,7 @@ from brim.core.usage import Usage
 if TYPE_CHECKING:
     from genai_prices import types as prices
 
+_PROVIDERS = ("anthropic", "openai")
 _CHAT = ("gpt", "o1", "o3", "o4", "chatgpt", "claude")
 _NOT_CHAT = (
     "audio",
@@ -114,9 +115,11 @@ def _lookup(model_id: str) -> ModelInfo:
 
 @cache
 def _find(model_id: str) -> prices.ModelInfo | None:
+    provider, _, name = model_id.partition(":")
+    if provider not in _PROVIDERS:
+        return None
     from genai_prices.data_snapshot import get_snapshot
 
-    provider, _, name = model_id.partition(":")
     for candidate in get_snapshot().providers:
         if candidate.id == provider:
             return candidate.find_model(name.lower())

@@ -16,8 +16,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from dotenv.parser import parse_stream
-
 from brim.core.errors import SettingsError
 from brim.core.text import visible_line
 
@@ -94,6 +92,7 @@ def from_dotenv(file: Path, fields: Collection[str]) -> dict[str, Found]:
     text = read_text(file, ".env")
     if text is None:
         return {}
+    from dotenv.parser import parse_stream  # most folders have no such file
 
     ours = {variable(field): field for field in fields}
     found: dict[str, Found] = {}

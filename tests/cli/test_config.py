@@ -122,3 +122,13 @@ def test_a_value_that_a_stronger_place_hides_is_told(monkeypatch: pytest.MonkeyP
     done = here("config", "set", "theme", "dawn")
     assert done.returncode == 0
     assert "BRIM_THEME in the environment comes before it" in done.stderr
+
+
+def test_a_budget_is_kept_as_the_amount_that_was_said() -> None:
+    file = _file("")
+    for said, kept in (("0.1", "0.1"), ("5", "5"), ("12.30", "12.3")):
+        assert here("config", "set", "day_budget_usd", said).returncode == 0
+        assert file.read_text() == f"day_budget_usd = {kept}\n"
+        assert here_json("config", "show")["day_budget_usd"]["value"] == float(said)
+    assert here("config", "set", "cleanup_mode", "maybe").returncode == 2
+    assert here("config", "set", "cleanup_mode", "ask").returncode == 0

@@ -8,6 +8,7 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from brim.core.paths import Paths
 from brim.core.types import Message, Session, Status
 from brim.core.usage import Usage
 from tests.support.cli import BRIM, here, here_json, keep, read_terminal
@@ -157,3 +158,24 @@ def test_models_tell_what_can_be_used_now() -> None:
     text = here("models").stdout
     assert "scripted:demo" in text
     assert "Set ANTHROPIC_API_KEY." in text
+
+
+def test_models_have_the_figures_of_ones_own_file() -> None:
+    paths = Paths.find()
+    paths.make()
+    (paths.config / "models.toml").write_text(
+        '["openai:my-model"]\nmax_input_tokens = 30000\nmax_output_tokens = 2000\n'
+        "input_usd_per_million = 0.1\noutput_usd_per_million = 0\n\n"
+        '["anthropic:claude-sonnet-4-5"]\nwindow_tokens = 500_000\n'
+    )
+    by_id = {document["id"]: document for document in here_json("models")}
+    mine = by_id["openai:my-model"]
+    assert (mine["window_tokens"], mine["max_input_tokens"], mine["max_output_tokens"]) == (
+        30_000,
+        30_000,
+        2_000,
+    )
+    assert (mine["input_usd_per_million"], mine["output_usd_per_million"]) == (0.1, 0)
+    claude = by_id["anthropic:claude-sonnet-4-5"]
+    assert (claude["window_tokens"], claude["input_usd_per_million"]) == (500_000, 3)
+    assert "500,000" in here("models").stdout
