@@ -163,6 +163,21 @@ def models(as_json: bool) -> int:
 
 @brim.command()
 @_json
+@click.option(
+    "--days",
+    metavar="N",
+    type=click.IntRange(min=1, max=36_500),
+    help="The last N days, today with them; all if not given.",
+)
+def stats(days: int | None, as_json: bool) -> int:
+    """Say what was used and spent, by model and day, and how well brim foresees the size of prompts."""
+    from brim.cli import counting
+
+    return asyncio.run(counting.stats(days=days, as_json=as_json))
+
+
+@brim.command()
+@_json
 def doctor(as_json: bool) -> int:
     """Say what works, what does not, and how to mend it."""
     from brim.cli.doctor import examine

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -52,10 +52,10 @@ def styled(text: str, **style: Any) -> str:
     return click.style(visible(text), **style) if has_colour else visible(text)
 
 
-def write_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def write_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[int] = ()) -> None:
     """Write rows under a head, columns aligned; on a terminal the last column is cut to the width.
 
-    Cells are shown as one safe line each.
+    Cells are shown as one safe line each. The columns in ``right`` end at one edge, as figures do.
     """
     from rich.cells import cell_len, set_cell_size
 
@@ -65,7 +65,10 @@ def write_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         left = shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(head) - 1)
         widths[-1] = min(widths[-1], max(10, left))
     for number, row in enumerate(cells):
-        padded = [set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True)]
+        padded = [
+            " " * (width - cell_len(cell)) + cell if column in right else set_cell_size(cell, width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         line = "  ".join(padded).rstrip()
         put(styled(line, bold=True) if number == 0 else line)
 
@@ -79,4 +82,7 @@ def dollars(amount: Decimal | None) -> str:
     """Return an amount for a person, a dash where it is not known."""
     if amount is None:
         return "–"
-    return f"${amount:.2f}" if amount >= Decimal("0.1") or not amount else f"${amount:.4f}"
+    sign, size = "-" if amount < 0 else "", abs(amount)
+    if size and size < Decimal("0.0001"):
+        return f"{sign}<$0.0001"
+    return f"{sign}${size:,.2f}" if size >= Decimal("0.1") or not size else f"{sign}${size:.4f}"

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from brim.core.types import CleanupReceipt, Message, Status
+from brim.core.text import visible_line
+from brim.core.types import CleanupReceipt, Message, Session, Status, Summary
 
 NAMES = {"user": "You", "assistant": "Assistant", "system": "System", "tool": "Tool"}
 
 
 def speaker(message: Message) -> str:
     """Who said it: the model where it is known."""
-    return message.model or NAMES[message.role] if message.role == "assistant" else NAMES[message.role]
+    if message.role == "assistant" and message.model:
+        return visible_line(message.model)
+    return NAMES[message.role]
+
+
+def title(session: Session) -> str:
+    """The title as one line that cannot act."""
+    return visible_line(session.display_title)
+
+
+def totals(session: Session) -> str:
+    """What the session took, e.g. ``11 of 12 turns priced``; amounts are exact."""
+    cost = f"${session.cost_usd:f} ({session.priced_turns} of {session.turns} turns priced)"
+    saved = f", the cache saved ${session.cache_saved_usd:f}" if session.cache_saved_usd else ""
+    return f"{session.messages} messages, {session.tokens:,} tokens, {cost}{saved}"
 
 
 def moment(time: datetime) -> str:
@@ -26,9 +41,15 @@ def remarks(message: Message) -> list[str]:
         said.append(f"{'~' if message.tokens_estimated else ''}{message.tokens:,} tokens")
     if message.cost_usd is not None:
         said.append(f"${message.cost_usd:f}")
+    if message.cache_saved_usd:
+        said.append(f"the cache saved ${message.cache_saved_usd:f}")
     if message.pinned:
         said.append("pinned")
-    if not message.in_window:
+    if message.shortened_chars is not None:
+        said.append(f"the model sees {message.shortened_chars:,} of {len(message.content):,} characters")
+    if message.left_out:
+        said.append("left out of the model's window by you")
+    elif not message.in_window:
         said.append("no longer in the model's window")
     return said
 
@@ -39,7 +60,7 @@ def ending(message: Message) -> str:
         case Status.COMPLETE:
             return ""
         case Status.FAILED if message.failure is not None:
-            return f"Failed: {message.failure.sentence}"
+            return f"Failed: {visible_line(message.failure.sentence)}"
         case Status.STOPPED:
             return "Stopped here by you."
         case Status.INTERRUPTED:
@@ -48,10 +69,37 @@ def ending(message: Message) -> str:
             return f"Not complete: {message.status.value}."
 
 
+_REASONS = {
+    "threshold": "",
+    "asked": ", asked for by you",
+    "too_long": ", because the provider found the prompt too long",
+}
+
+
 def receipt_line(receipt: CleanupReceipt) -> str:
-    """One sentence for a cleanup."""
+    """One sentence for a cleanup, and what else there is to say of it."""
     when = "after" if receipt.after_answer else "before"
-    return (
-        f"Cleanup {when} this answer: {receipt.before_tokens:,} → {receipt.after_tokens:,} tokens, "
-        f"{len(receipt.left_ids)} messages left the window, {receipt.kept} kept, {receipt.pinned} pinned."
+    line = (
+        f"Cleanup {when} this answer{_REASONS[receipt.reason]}: "
+        f"{receipt.before_tokens:,} → {receipt.after_tokens:,} tokens, "
+        f"{_messages(len(receipt.left_ids))} left the window, {receipt.kept} kept, {receipt.pinned} pinned."
     )
+    if receipt.shortened_ids:
+        line += f" {_messages(len(receipt.shortened_ids))} shortened."
+    if not receipt.reached_target:
+        line += " The target was not reached."
+    return f"{line} Undone by you." if receipt.undone else line
+
+
+def summary_line(summary: Summary) -> str:
+    """Where a summary comes from and what it costs."""
+    cost = "not priced" if summary.cost_usd is None else f"${summary.cost_usd:f}"
+    edited = ", edited by you" if summary.edited else ""
+    return (
+        f"Summary by {visible_line(summary.model)}: {summary.tokens:,} tokens in place of "
+        f"{summary.replaced_tokens:,}, {cost}{edited}."
+    )
+
+
+def _messages(count: int) -> str:
+    return f"{count} message" if count == 1 else f"{count} messages"

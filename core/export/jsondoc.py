@@ -6,22 +6,29 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from brim.core.context import ContextUsage
+from brim.core.export.gauge import column_document, context_document
+from brim.core.timeline import timeline
 from brim.core.types import Message, Session
 
 FORMAT = "brim.session"
 VERSION = 1
 
 
-def document(session: Session, messages: Sequence[Message]) -> dict[str, Any]:
+def document(
+    session: Session, messages: Sequence[Message], context: ContextUsage | None = None
+) -> dict[str, Any]:
     """Return a session as values that JSON knows; money as strings, times in ISO 8601."""
     return {
         "format": FORMAT,
         "version": VERSION,
         "session": session.model_dump(mode="json"),
         "messages": [message.model_dump(mode="json") for message in messages],
+        "context": None if context is None else context_document(context),
+        "timeline": [column_document(column) for column in timeline(messages)],
     }
 
 
-def to_json(session: Session, messages: Sequence[Message]) -> str:
+def to_json(session: Session, messages: Sequence[Message], context: ContextUsage | None = None) -> str:
     """Return a session as JSON text."""
-    return json.dumps(document(session, messages), ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(document(session, messages, context), ensure_ascii=False, indent=2) + "\n"

@@ -6,36 +6,43 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from brim.core.export.facts import ending, moment, receipt_line, remarks, speaker
-from brim.core.types import Message, Session, ToolCall
+from brim.core.context import ContextUsage
+from brim.core.export.facts import ending, moment, receipt_line, remarks, speaker, summary_line, title
+from brim.core.export.gauge import context_line
+from brim.core.text import visible_line
+from brim.core.types import CleanupReceipt, Message, Session, ToolCall
 
 
-def to_markdown(session: Session, messages: Sequence[Message]) -> str:
+def to_markdown(session: Session, messages: Sequence[Message], context: ContextUsage | None = None) -> str:
     """Return a session as Markdown; the messages' own Markdown stands as it was written."""
-    parts = [*_front_matter(session), "", f"# {session.display_title}", ""]
+    parts = [*_front_matter(session, context), "", f"# {title(session)}", ""]
     for message in messages:
         parts += [*_message(message), ""]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
-def _front_matter(session: Session) -> Iterator[str]:
+def _front_matter(session: Session, context: ContextUsage | None) -> Iterator[str]:
     yield "---"
-    yield f"title: {json.dumps(session.display_title, ensure_ascii=False)}"
+    yield f"title: {json.dumps(title(session), ensure_ascii=False)}"
     yield f"id: {session.id}"
     if session.model:
-        yield f"model: {json.dumps(session.model, ensure_ascii=False)}"
+        yield f"model: {json.dumps(visible_line(session.model), ensure_ascii=False)}"
     yield f"created: {session.created_at.isoformat()}"
     yield f"updated: {session.updated_at.isoformat()}"
     yield f"messages: {session.messages}"
     yield f"tokens: {session.tokens}"
     yield f'cost_usd: "{session.cost_usd:f}"'
+    yield f'cache_saved_usd: "{session.cache_saved_usd:f}"'
     yield f"priced_turns: {session.priced_turns} of {session.turns}"
+    if context is not None:
+        yield f'context: "{context_line(context)}"'
+        yield f"context_provenance: {context.provenance.value}"
     yield "---"
 
 
 def _message(message: Message) -> Iterator[str]:
     if message.receipt and not message.receipt.after_answer:
-        yield from (f"> {receipt_line(message.receipt)}", "")
+        yield from (*_receipt(message.receipt), "")
     yield f"## {speaker(message)}"
     yield ""
     yield f"*{' · '.join([moment(message.created_at), *remarks(message)])}*"
@@ -55,7 +62,14 @@ def _message(message: Message) -> Iterator[str]:
     if said := ending(message):
         yield from ("", f"> **{said}**")
     if message.receipt and message.receipt.after_answer:
-        yield from ("", f"> {receipt_line(message.receipt)}")
+        yield from ("", *_receipt(message.receipt))
+
+
+def _receipt(receipt: CleanupReceipt) -> Iterator[str]:
+    yield f"> {receipt_line(receipt)}"
+    if receipt.summary is not None:
+        yield from ("", f"<details><summary>{_plain(summary_line(receipt.summary))}</summary>", "")
+        yield from (_fenced(receipt.summary.text), "", "</details>")
 
 
 def _tool_call(call: ToolCall) -> Iterator[str]:
@@ -65,6 +79,11 @@ def _tool_call(call: ToolCall) -> Iterator[str]:
     if call.result is not None:
         yield from ("", _fenced(call.result))
     yield from ("", "</details>")
+
+
+def _plain(text: str) -> str:
+    """Return ``text`` without what HTML would take for a tag."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _fenced(text: str) -> str:

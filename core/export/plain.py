@@ -4,35 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from brim.core.export.facts import ending, moment, receipt_line, remarks, speaker
-from brim.core.types import Message, Session
+from brim.core.context import ContextUsage
+from brim.core.export.facts import (
+    ending,
+    moment,
+    receipt_line,
+    remarks,
+    speaker,
+    summary_line,
+    title,
+    totals,
+)
+from brim.core.export.gauge import context_line
+from brim.core.text import visible_line
+from brim.core.types import CleanupReceipt, Message, Session
 
 _RULE = "-" * 72
 
 
-def to_text(session: Session, messages: Sequence[Message]) -> str:
+def to_text(session: Session, messages: Sequence[Message], context: ContextUsage | None = None) -> str:
     """Return a session as text for reading: who, when, what."""
     lines = [
-        session.display_title,
+        title(session),
         f"Session {session.id}, {moment(session.created_at)}"
-        + (f", {session.model}" if session.model else ""),
-        f"{session.messages} messages, {session.tokens:,} tokens, ${session.cost_usd:f} "
-        f"({session.priced_turns} of {session.turns} turns priced)",
+        + (f", {visible_line(session.model)}" if session.model else ""),
+        totals(session),
     ]
+    if context is not None:
+        lines.append(f"Context: {context_line(context)}")
     for message in messages:
         lines += ["", _RULE]
         if message.receipt and not message.receipt.after_answer:
-            lines += [f"[{receipt_line(message.receipt)}]", ""]
+            lines += [*_receipt(message.receipt), ""]
         lines += [" · ".join([speaker(message), moment(message.created_at), *remarks(message)]), ""]
         if message.reasoning:
             lines += ["[Reasoning]", message.reasoning, ""]
         for call in message.tool_calls:
             result = "no result" if call.result is None else call.result
-            lines += [f"[Tool {call.name}({call.arguments}): {result}]", ""]
+            lines += [f"[Tool {visible_line(call.name)}({call.arguments}): {result}]", ""]
         if message.content:
             lines.append(message.content.rstrip("\n"))
         if said := ending(message):
             lines.append(f"[{said}]")
         if message.receipt and message.receipt.after_answer:
-            lines += ["", f"[{receipt_line(message.receipt)}]"]
+            lines += ["", *_receipt(message.receipt)]
     return "\n".join(lines) + "\n"
+
+
+def _receipt(receipt: CleanupReceipt) -> list[str]:
+    lines = [f"[{receipt_line(receipt)}]"]
+    if receipt.summary is not None:
+        lines += ["", f"[{summary_line(receipt.summary)}]", receipt.summary.text.rstrip("\n")]
+    return lines

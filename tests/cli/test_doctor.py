@@ -91,6 +91,23 @@ def test_a_data_file_that_cannot_be_used_means_that_brim_cannot(kind: str) -> No
     assert check["mend"]
 
 
+def test_windows_and_prices_of_ones_own_are_read_through() -> None:
+    paths = Paths.find()
+    paths.make()
+    assert "models.toml" not in _checks()
+    file = paths.config / "models.toml"
+    file.write_text('["openai:x"]\nwindow_tokens = 5\n')
+    assert _checks()["models.toml"]["sentence"] == f"{file} has figures of yours for 1 model or pattern."
+    file.write_text('["openai:x"]\nwindow_tokens = "5"\n')
+    check = _checks(code=1)["models.toml"]
+    assert check["sentence"].startswith("models.toml line 2, openai:x: window_tokens is")
+    assert check["mend"]
+    for command in ("models", "sessions", "stats"):
+        done = here(command)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("models.toml line 2, openai:x")
+
+
 def test_wrong_settings_are_a_check_and_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRIM_TEMPERATURE", "hot")
     checks = _checks(code=1)

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brim.core.export import export
-from brim.core.types import CleanupReceipt, Failure, Message, Session, Status, ToolCall
+from brim.core.types import (
+    CleanupReceipt,
+    Failure,
+    Message,
+    PromptParts,
+    Session,
+    Status,
+    Summary,
+    ToolCall,
+)
 from brim.core.usage import Usage
 
 text = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
@@ -57,7 +66,24 @@ messages = st.builds(
         kept=count,
         pinned=count,
         reached_target=st.booleans(),
+        reason=st.sampled_from(["threshold", "asked", "too_long"]),
+        shortened_ids=st.lists(text, max_size=2).map(tuple),
+        summary=st.none()
+        | st.builds(
+            Summary,
+            text=text,
+            tokens=count,
+            replaced_tokens=count,
+            model=text,
+            cost_usd=st.none() | money,
+            edited=st.booleans(),
+        ),
+        undone=st.booleans(),
     ),
+    left_out=st.booleans(),
+    shortened_chars=st.none() | count,
+    prompt_parts=st.none() | st.builds(PromptParts, system_tokens=count, history_tokens=count),
+    cache_saved_usd=st.none() | money | money.map(lambda amount: -amount),
 )
 
 

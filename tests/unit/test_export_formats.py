@@ -5,8 +5,18 @@ from decimal import Decimal
 
 import pytest
 
+from brim.core.context import ContextUsage, Provenance
 from brim.core.export import FORMATS, export, file_name
-from brim.core.types import CleanupReceipt, Failure, Message, Session, Status, ToolCall
+from brim.core.types import (
+    CleanupReceipt,
+    Failure,
+    Message,
+    PromptParts,
+    Session,
+    Status,
+    Summary,
+    ToolCall,
+)
 from brim.core.usage import Usage
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -24,6 +34,25 @@ SESSION = Session(
 )
 RECEIPT = CleanupReceipt(
     before_tokens=124_000, after_tokens=74_000, left_ids=("a", "b"), kept=5, pinned=1, reached_target=True
+)
+CONTEXT = ContextUsage(
+    window_tokens=200_000,
+    limit_tokens=200_000,
+    system_tokens=1_200,
+    summary_tokens=800,
+    pinned_tokens=3_400,
+    history_tokens=118_600,
+    reply_reserve_tokens=4_096,
+    turn_tokens=4_000,
+    provenance=Provenance.REPORTED,
+)
+SUMMARY = Summary(
+    text="Talk of ``` borrows.",
+    tokens=812,
+    replaced_tokens=50_000,
+    model="openai:<mini>\x1b]0;x",
+    cost_usd=Decimal("0.0012"),
+    edited=True,
 )
 MESSAGES = [
     Message(
@@ -128,3 +157,123 @@ def test_file_names_are_safe(title, name):
 
 def test_a_long_name_is_cut():
     assert len(file_name(Session(title="語" * 500), "json").encode()) <= 255
+
+
+def test_the_gauge_is_in_every_format_with_its_marks():
+    document = json.loads(export(SESSION, MESSAGES, "json", context=CONTEXT))["context"]
+    assert (document["used_tokens"], document["window_tokens"], document["share"]) == (124_000, 200_000, 0.62)
+    assert document["segments"] == {
+        "system": 1_200,
+        "summary": 800,
+        "pinned": 3_400,
+        "history": 118_600,
+        "draft": 0,
+        "reply_reserve": 4_096,
+        "free": 71_904,
+    }
+    assert (document["level"], document["provenance"]) == ("green", "reported")
+    # 90 % of 200,000 are 180,000: 56,000 more, which are 14 turns of 4,000
+    assert document["forecast"]["tokens_to_cleanup"] == 56_000
+    assert document["forecast"]["turns_to_cleanup"] == 14
+    said = "124,000 of 200,000 tokens (62%)"
+    assert f'context: "{said}"\ncontext_provenance: reported' in export(SESSION, [], "md", context=CONTEXT)
+    assert f"Context: {said}\n" in export(SESSION, [], "txt", context=CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("usage", "said"),
+    [
+        (
+            ContextUsage(window_tokens=None, limit_tokens=100_000, history_tokens=12_345),
+            "~12,345 tokens of a",
+        ),
+        (
+            ContextUsage(
+                window_tokens=1_000,
+                limit_tokens=1_000,
+                history_tokens=1_500,
+                provenance=Provenance.PENDING,
+            ),
+            "~1,500 … of 1,000 tokens (150%)",
+        ),
+    ],
+)
+def test_an_estimate_and_an_unknown_window_are_marked(usage, said):
+    assert said in export(SESSION, [], "txt", context=usage)
+    document = json.loads(export(SESSION, [], "json", context=usage))["context"]
+    assert document["share"] == usage.share
+
+
+def test_a_receipt_tells_all_that_happened():
+    receipt = RECEIPT.model_copy(
+        update={
+            "reason": "too_long",
+            "shortened_ids": ("c",),
+            "summary": SUMMARY,
+            "undone": True,
+            "reached_target": False,
+            "after_answer": True,
+        }
+    )
+    message = Message(role="assistant", content="So.", created_at=AT, receipt=receipt)
+    for form in ("md", "txt"):
+        text = export(SESSION, [message], form)
+        assert "Cleanup after this answer, because the provider found the prompt too long: 124,000" in text
+        assert "1 message shortened. The target was not reached. Undone by you." in text
+        assert "812 tokens in place of 50,000, $0.0012, edited by you." in text
+        assert "Talk of ``` borrows." in text
+        assert "\x1b" not in text
+    assert "<mini>" not in export(SESSION, [message], "md")
+
+
+def test_what_the_model_sees_of_a_message_is_said():
+    messages = [
+        Message(role="user", content="x" * 5_000, shortened_chars=1_200, created_at=AT),
+        Message(role="user", content="y", left_out=True, in_window=False, created_at=AT),
+        Message(role="assistant", content="z", cache_saved_usd=Decimal("0.0002"), created_at=AT),
+    ]
+    for form in ("md", "txt"):
+        text = export(SESSION, messages, form)
+        assert "the model sees 1,200 of 5,000 characters" in text
+        assert "left out of the model's window by you" in text
+        assert "no longer in the model's window" not in text
+        assert "the cache saved $0.0002" in text
+
+
+def test_the_timeline_has_a_column_a_turn():
+    parts = PromptParts(system_tokens=10, pinned_tokens=5, history_tokens=85, window_tokens=2_048)
+    receipt = RECEIPT.model_copy(update={"undone": True})
+    messages = [
+        Message(role="user", content="1"),
+        Message(role="assistant", usage=Usage(input_tokens=40, cache_read_tokens=2), prompt_parts=parts),
+        Message(role="user", content="2"),
+        Message(role="assistant", status=Status.FAILED),
+        Message(role="user", content="3"),
+        Message(role="assistant", usage=Usage(input_tokens=7, estimated=True), receipt=receipt),
+    ]
+    first, last = json.loads(export(SESSION, messages, "json"))["timeline"]
+    assert first["message_id"] == messages[1].id
+    assert (first["turn"], first["total_tokens"], first["reported_tokens"]) == (1, 42, 42)
+    assert first["segments"] == {"system": 10, "summary": 0, "pinned": 5, "history": 85}
+    assert (first["window_tokens"], first["cleaned"]) == (2_048, None)
+    assert (last["turn"], last["total_tokens"], last["reported_tokens"]) == (3, 7, None)
+    assert CleanupReceipt.model_validate(last["cleaned"]) == receipt
+
+
+def test_titles_and_models_cannot_act_nor_break_the_front_matter():
+    bad = "a\n---\n# b\x1b]0;x\x07\u202e\x9b2J"
+    session = SESSION.model_copy(update={"title": bad, "model": bad})
+    message = Message(role="assistant", content="x", model=bad, created_at=AT)
+    for form in ("md", "txt"):
+        text = export(session, [message], form)
+        assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(text)
+        assert "\n# b" not in text
+    assert export(session, [], "md").count("---\n") == 2
+    document = json.loads(export(session, [message], "json"))
+    assert document["session"]["title"] == bad
+
+
+def test_totals_say_how_many_turns_are_priced_and_what_the_cache_saved():
+    session = SESSION.model_copy(update={"cache_saved_usd": Decimal("-0.0004")})
+    assert 'cache_saved_usd: "-0.0004"\npriced_turns: 1 of 2' in export(session, [], "md")
+    assert "$0.00015 (1 of 2 turns priced), the cache saved $-0.0004" in export(session, [], "txt")
