@@ -8,6 +8,9 @@
     ├── SessionNotFoundError     no session, or more than one, has that name
     ├── StoreError               the data file cannot be read or written
     │   └── NewerStoreError      it was written by a newer brim
+    ├── CleanupWantedError       a prompt needs a cleanup, and the person wants to be asked
+    ├── WindowFullError          a prompt does not fit into the window
+    ├── BudgetError              a turn might cost more than a budget has left (in `brim.core.budgets`)
     └── AgentError               a request failed
         ├── AuthenticationError  the key is missing or refused
         ├── RateLimitError       too many requests; may say how long to wait
@@ -25,6 +28,7 @@ holds a key.
 
 from __future__ import annotations
 
+from brim.core.cleanup import CleanupPlan
 from brim.core.types import Failure
 
 
@@ -55,6 +59,33 @@ class StoreError(BrimError):
 
 class NewerStoreError(StoreError):
     """The data file was written by a newer version and is left untouched."""
+
+
+class CleanupWantedError(BrimError):
+    """Sending would reach the cleanup threshold, and the person wants to be asked. Nothing was stored.
+
+    ``plan`` is what would leave. ``send(cleanup=True)`` carries it out first, ``cleanup=False`` goes without.
+    """
+
+    def __init__(self, plan: CleanupPlan) -> None:
+        super().__init__(
+            f"The window is nearly full: {len(plan.leaving)} messages would leave it, from "
+            f"{plan.before_tokens:,} to {plan.after_tokens:,} tokens.",
+            hint="Clean up and send, or send as it is.",
+        )
+        self.plan = plan
+
+
+class WindowFullError(BrimError):
+    """The prompt does not fit into the window, and nothing leaves it. Nothing was stored.
+
+    ``needed_tokens`` is about what the prompt, all that goes with it and its answer take.
+    """
+
+    def __init__(self, sentence: str, *, hint: str = "", needed_tokens: int, window_tokens: int) -> None:
+        super().__init__(sentence, hint=hint)
+        self.needed_tokens = needed_tokens
+        self.window_tokens = window_tokens
 
 
 class AgentError(BrimError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from brim.core.context import ContextUsage
+from brim.core.stats import DayTotal
 from brim.core.types import CleanupReceipt, Message, Session, ToolCall
 from brim.core.usage import Usage
 
@@ -174,11 +175,31 @@ class TurnFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowCleaned:
-    """Messages have left the window, in the turn whose answer is ``message_id``."""
+    """Messages have left the window, or a cleanup was taken back (``receipt.undone``).
+
+    ``message_id`` is the message that keeps the receipt: the answer of the turn that it happened in, or the
+    last message when the person asked for it between turns.
+    """
 
     session_id: str
     message_id: str
     receipt: CleanupReceipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummarySkipped:
+    """A cleanup went without the summary that was wanted; ``sentence`` says why."""
+
+    session_id: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageChanged:
+    """A message was pinned, left out, brought back or shortened; ``message`` is how it is now."""
+
+    session_id: str
+    message: Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +216,34 @@ class QueueChanged:
 
     session_id: str
     texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePaused:
+    """The prompts that wait do not go on by themselves; ``sentence`` says what the person has to decide."""
+
+    session_id: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetWarned:
+    """A budget is nearly used up."""
+
+    session_id: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayChanged:
+    """What today has taken so far, after a turn of any session."""
+
+    total: DayTotal
+
+    @property
+    def session_id(self) -> str:
+        """Empty: it is for those who watch all sessions."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,8 +274,13 @@ TurnEvent = (
     | TurnFinished
     | TurnFailed
     | WindowCleaned
+    | SummarySkipped
+    | MessageChanged
     | ContextChanged
     | QueueChanged
+    | QueuePaused
+    | BudgetWarned
+    | DayChanged
     | SessionChanged
     | SessionDeleted
 )
