@@ -38,7 +38,7 @@ async def run(wish: Wish) -> int:
         sessions = [session async for session in _sessions(manager, wish)]
         if wish.target is None:
             (session,) = sessions
-            text = export(session, await manager.transcript(session.id), wish.file_format or "md")
+            text = await _text(manager, session, wish.file_format or "md")
             write(text.removesuffix("\n"))
             return DONE
         if not sessions:
@@ -46,6 +46,11 @@ async def run(wish: Wish) -> int:
             return DONE
         await _write_files(manager, sessions, wish, wish.target)
     return DONE
+
+
+async def _text(manager: SessionManager, session: Session, file_format: Format) -> str:
+    messages = await manager.transcript(session.id)
+    return export(session, messages, file_format, context=await manager.context_usage(session.id))
 
 
 async def _sessions(manager: SessionManager, wish: Wish) -> AsyncIterator[Session]:
@@ -66,7 +71,7 @@ async def _write_files(manager: SessionManager, sessions: Sequence[Session], wis
     try:
         for number, (session, file, file_format) in enumerate(targets, start=1):
             progress.show(f"{number} of {len(targets)}: {visible_line(session.display_title)[:50]}")
-            text = export(session, await manager.transcript(session.id), file_format)
+            text = await _text(manager, session, file_format)
             _write_file(file, text, is_forced=wish.is_forced)
     finally:
         progress.show("")

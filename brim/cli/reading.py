@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from brim.cli import assembly
+from brim.cli.data import stored
 from brim.cli.edge import DONE, complain
 from brim.cli.output import dollars, local_time, write, write_json, write_table
+from brim.core.export.gauge import context_document
 from brim.core.export.plain import to_text
 from brim.core.paths import Paths
-from brim.core.sessions import SessionManager
 from brim.core.types import Message, ModelInfo, Session
+
+if TYPE_CHECKING:
+    from brim.core.sessions import SessionManager
 
 _ID_CHARS = 8
 
 
 @asynccontextmanager
 async def opened() -> AsyncIterator[SessionManager]:
-    """Open the data for the length of a command."""
+    """Open the data, with the agents, for the length of a command."""
+    from brim.cli import assembly
+
     manager = await assembly.connect(Paths.find(), warn=complain)
     try:
         yield manager
@@ -30,9 +35,9 @@ async def opened() -> AsyncIterator[SessionManager]:
 
 async def sessions(*, limit: int, as_json: bool) -> int:
     """List the newest sessions."""
-    async with opened() as manager:
-        found = await manager.list_sessions(limit=limit)
-        total = await manager.count_sessions()
+    async with stored() as store:
+        found = await store.list_sessions(limit=limit)
+        total = await store.count_sessions()
     if as_json:
         write_json([session_document(session) for session in found])
     elif not found:
@@ -50,15 +55,17 @@ async def show(name: str, *, as_json: bool) -> int:
     async with opened() as manager:
         session = await manager.find_session(name)
         messages = await manager.transcript(session.id)
+        context = await manager.context_usage(session.id)
     if as_json:
         write_json(
             {
                 "session": session_document(session),
+                "context": context_document(context),
                 "messages": [message_document(message) for message in messages],
             }
         )
         return DONE
-    write(to_text(session, messages).rstrip("\n"))
+    write(to_text(session, messages, context).rstrip("\n"))
     return DONE
 
 
@@ -91,13 +98,14 @@ def session_document(session: Session) -> dict[str, Any]:
         "cost_usd": _cost(session),
         "turns": session.turns,
         "priced_turns": session.priced_turns,
+        "cache_saved_usd": session.cache_saved_usd if session.priced_turns else None,
     }
 
 
 def message_document(message: Message) -> dict[str, Any]:
     """Return a message as JSON tells it."""
-    document = message.model_dump(mode="json", exclude={"session_id", "cost_usd"})
-    return document | {"cost_usd": message.cost_usd}
+    money = {"cost_usd": message.cost_usd, "cache_saved_usd": message.cache_saved_usd}
+    return message.model_dump(mode="json", exclude={"session_id", *money}) | money
 
 
 def _cost(session: Session) -> Decimal | None:
