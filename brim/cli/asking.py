@@ -14,8 +14,12 @@ from brim.cli import assembly
 from brim.cli.edge import DONE, FAILED, UNREAD, complain, drop_output
 from brim.cli.output import write_json
 from brim.cli.pipe import Output, Progress
-from brim.core.errors import BrimError, SettingsError
+from brim.core.budgets import BudgetError
+from brim.core.errors import BrimError, CleanupWantedError, SettingsError, WindowFullError
 from brim.core.events import (
+    BudgetWarned,
+    QueuePaused,
+    SummarySkipped,
     TextAdded,
     TurnEvent,
     TurnFailed,
@@ -27,6 +31,7 @@ from brim.core.events import (
 from brim.core.paths import Paths
 from brim.core.sessions import SessionManager
 from brim.core.text import visible_line
+from brim.core.turns import Turn
 from brim.core.types import Message, Session, Status
 
 
@@ -41,6 +46,9 @@ class Question:
     agent: str | None = None
     as_json: bool = False
     save: bool = True
+    over_budget: bool = False
+    cleanup: bool | None = None
+    """Whether old messages leave the window where it is full; ``None`` leaves that to the settings."""
 
 
 def read_text(arguments: tuple[str, ...]) -> str:
@@ -143,7 +151,7 @@ class _Asking:
         self._ahead = len(session.queued)
         stopping = asyncio.create_task(self._stop_when_cut(manager, session.id))
         with manager.subscribe(session.id) as subscription:
-            turn = await manager.send(session.id, self._question.text)
+            turn = await self._send(manager, session)
             waiting = asyncio.ensure_future(turn.wait())
             waiting.add_done_callback(lambda _: subscription.close())
             try:
@@ -162,6 +170,28 @@ class _Asking:
             finally:
                 waiting.cancel()
                 stopping.cancel()
+
+    async def _send(self, manager: SessionManager, session: Session) -> Turn:
+        """Send, or raise with the option that sends all the same; a session made for it is then taken back."""
+        asked = self._question
+        try:
+            return await manager.send(
+                session.id, asked.text, cleanup=asked.cleanup, over_budget=asked.over_budget
+            )
+        except (BudgetError, CleanupWantedError, WindowFullError) as error:
+            if asked.session is None:
+                await manager.delete(session.id)
+            raise BrimError(error.sentence, hint=self._way_on(error)) from None
+
+    def _way_on(self, error: BrimError) -> str:
+        match error:
+            case BudgetError():
+                return "`--over-budget` sends it all the same."
+            case CleanupWantedError():
+                return "`--cleanup` cleans up first, `--no-cleanup` sends it as it is."
+            case _ if not self._question.cleanup:
+                return "`--cleanup` lets old messages leave the window first."
+        return error.hint
 
     async def _stop_when_cut(self, manager: SessionManager, session_id: str) -> None:
         await self._cut.wait()
@@ -185,6 +215,11 @@ class _Asking:
                     f"Cleanup: {len(receipt.left_ids)} messages left the window, "
                     f"~{receipt.before_tokens:,} → ~{receipt.after_tokens:,} tokens."
                 )
+            case BudgetWarned(sentence=sentence) | SummarySkipped(sentence=sentence):
+                self._progress.show("")
+                complain(sentence)
+            case QueuePaused(sentence=sentence):
+                raise BrimError(sentence, hint="The question waits in the session's queue.")
             case TurnFailed(answer=answer) | TurnFinished(answer=answer):
                 if self._answer_id != answer.id and answer.status is not Status.COMPLETE:
                     return answer
@@ -210,6 +245,7 @@ def _document(answer: Message) -> dict[str, Any]:
         "status": answer.status.value,
         "usage": asdict(answer.usage) if answer.usage else None,
         "cost_usd": answer.cost_usd,
+        "cache_saved_usd": answer.cache_saved_usd,
         "finish_reason": answer.finish_reason,
         "error": answer.failure.model_dump(mode="json") if answer.failure else None,
     }

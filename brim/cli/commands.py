@@ -91,7 +91,21 @@ def _can_be_session(name: str) -> bool:
 @_agent
 @_json
 @click.option("--no-save", is_flag=True, help="Keep nothing of it.")
-def ask(text: tuple[str, ...], as_json: bool, no_save: bool, **chosen: str | None) -> int:
+@click.option("--over-budget", is_flag=True, help="Send it although it may cost more than a budget has left.")
+@click.option(
+    "--cleanup/--no-cleanup",
+    "cleanup",
+    default=None,
+    help="Let old messages leave a full window, or send all of them.",
+)
+def ask(
+    text: tuple[str, ...],
+    as_json: bool,
+    no_save: bool,
+    over_budget: bool,
+    cleanup: bool | None,
+    **chosen: str | None,
+) -> int:
     """Ask one question."""
     if no_save and chosen["session"] is not None:
         raise click.UsageError("--no-save and --session do not go together.")
@@ -100,7 +114,16 @@ def ask(text: tuple[str, ...], as_json: bool, no_save: bool, **chosen: str | Non
     question = asking.read_text(text)
     if not question.strip():
         raise click.UsageError("There is nothing to ask: give a text, or pipe one in.")
-    return asking.ask(asking.Question(text=question, as_json=as_json, save=not no_save, **chosen))
+    return asking.ask(
+        asking.Question(
+            text=question,
+            as_json=as_json,
+            save=not no_save,
+            over_budget=over_budget,
+            cleanup=cleanup,
+            **chosen,
+        )
+    )
 
 
 @brim.command()
