@@ -11,6 +11,8 @@ from brim._version import __version__
 
 if TYPE_CHECKING:
     from brim.core.agent import AgentInterface, AgentSource
+    from brim.core.budgets import BudgetError
+    from brim.core.cleanup import CleanupMode
     from brim.core.context import ContextTracker, ContextUsage
     from brim.core.errors import (
         AgentError,
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
         BadRequestError,
         BadResponseError,
         BrimError,
+        CleanupWantedError,
         ConnectionFailedError,
         ContextOverflowError,
         NewerStoreError,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
         SessionNotFoundError,
         SettingsError,
         StoreError,
+        WindowFullError,
     )
     from brim.core.events import (
         Done,
@@ -57,6 +61,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "brim.core.agent": ("AgentInterface", "AgentSource"),
+    "brim.core.budgets": ("BudgetError",),
+    "brim.core.cleanup": ("CleanupMode",),
     "brim.core.context": ("ContextTracker", "ContextUsage"),
     "brim.core.errors": (
         "AgentError",
@@ -65,6 +71,7 @@ _HOMES = {
         "BadRequestError",
         "BadResponseError",
         "BrimError",
+        "CleanupWantedError",
         "ConnectionFailedError",
         "ContextOverflowError",
         "NewerStoreError",
@@ -75,6 +82,7 @@ _HOMES = {
         "SessionNotFoundError",
         "SettingsError",
         "StoreError",
+        "WindowFullError",
     ),
     "brim.core.events": (
         "Done",
@@ -115,6 +123,9 @@ __all__ = [
     "BadRequestError",
     "BadResponseError",
     "BrimError",
+    "BudgetError",
+    "CleanupMode",
+    "CleanupWantedError",
     "ConnectionFailedError",
     "ContextOverflowError",
     "ContextTracker",
@@ -144,6 +155,7 @@ __all__ = [
     "Usage",
     "UsageReported",
     "Waiting",
+    "WindowFullError",
     "__version__",
 ]
 

@@ -48,6 +48,17 @@ def test_commands_do_not_import_the_screen_or_an_sdk(arguments: tuple[str, ...])
     assert not _modules_of(*arguments).intersection(_HEAVY)
 
 
+@pytest.mark.parametrize("arguments", [("sessions",), ("stats",)])
+def test_commands_that_only_read_import_no_agent_and_no_prices(arguments: tuple[str, ...]) -> None:
+    loaded = _modules_of(*arguments)
+    assert not {name for name in loaded if name.startswith(("brim.providers", "genai_prices"))}
+    assert "dotenv" not in loaded
+
+
+def test_a_model_that_nobody_prices_needs_no_price_list() -> None:
+    assert "genai_prices" not in _modules_of("ask", *ECHO, "hi")
+
+
 def test_importing_brim_imports_nothing_big() -> None:
     loaded = _modules_after("import brim")
     assert not loaded.intersection(_HEAVY)
