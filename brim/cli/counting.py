@@ -14,7 +14,8 @@ from brim.cli.output import dollars, write, write_json, write_table
 from brim.core.budgets import local_today
 from brim.core.stats import DayTotal, ErrorStats, ModelStats, day_totals, model_stats
 
-_MODELS_HEAD = ("Turns", "Fresh", "Cached", "Written", "Output", "Reasoning", "Cost", "Saved", "Model")
+_TOKENS_HEAD = ("Turns", "Fresh", "Cached", "Written", "Output", "Reasoning", "Model")
+_MONEY_HEAD = ("Cost", "Saved", "Turns priced", "Model")
 _ERRORS_HEAD = ("Predicted", "Median error", "95 % within", "Off by ≤ 10 %", "Model")
 _DAYS_HEAD = ("Day", "Turns", "Tokens", "Cost", "Saved", "")
 
@@ -48,7 +49,9 @@ async def stats(*, days: int | None, as_json: bool) -> int:
 
 
 def _print(models: Sequence[ModelStats], days: Sequence[DayTotal]) -> None:
-    write_table(_MODELS_HEAD, [_model_row(model) for model in models], right=range(8))
+    write_table(_TOKENS_HEAD, [_tokens_row(model) for model in models], right=range(6))
+    write("")
+    write_table(_MONEY_HEAD, [_money_row(model) for model in models], right=range(3))
     if foreseen := [(model.model, model.errors) for model in models if model.errors is not None]:
         write("")
         write_table(_ERRORS_HEAD, [_error_row(model, errors) for model, errors in foreseen], right=range(4))
@@ -61,7 +64,7 @@ def _print(models: Sequence[ModelStats], days: Sequence[DayTotal]) -> None:
     write(f"Together {dollars(cost)}, {_priced(turns, priced)}; the cache saved {dollars(saved)}.")
 
 
-def _model_row(model: ModelStats) -> tuple[str, ...]:
+def _tokens_row(model: ModelStats) -> tuple[str, ...]:
     usage = model.usage
     mark = "~" if usage.estimated else ""
     counts = (
@@ -71,13 +74,15 @@ def _model_row(model: ModelStats) -> tuple[str, ...]:
         usage.output_tokens,
         usage.reasoning_tokens,
     )
+    return (f"{model.turns:,}", *(f"{mark if count else ''}{_short(count)}" for count in counts), model.model)
+
+
+def _money_row(model: ModelStats) -> tuple[str, ...]:
     return (
-        f"{model.turns:,}",
-        *(f"{mark if count else ''}{_short(count)}" for count in counts),
         dollars(_known(model.cost_usd, model.turns, model.priced_turns)),
         dollars(model.cache_saved_usd) if model.priced_turns else "–",
-        model.model
-        + (f" ({_priced(model.turns, model.priced_turns)})" if model.priced_turns < model.turns else ""),
+        f"{model.priced_turns:,} of {model.turns:,}",
+        model.model,
     )
 
 
