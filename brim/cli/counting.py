@@ -24,7 +24,8 @@ async def stats(*, days: int | None, as_json: bool) -> int:
     """Tell the totals by model and by day.
 
     Args:
-        days: how many days, today with them; ``None`` for all.
+        days: how many days, today with them; ``None`` for all. How far predictions were off is told of the
+            newest turns of these models, whenever they were.
         as_json: print one document.
     """
     since = None if days is None else local_today() - timedelta(days=days - 1)
