@@ -184,7 +184,8 @@ def _units(window: Sequence[Message], newest_from: int) -> Iterator[list[Message
         fixed = [any(_must_stay(message, newest) for message in group) for group in exchange]
         asks = exchange[0][0].role == "user"
         answers_stay = any(
-            stays and group[0].role != "system" for group, stays in zip(exchange, fixed, strict=True)
+            stays and any(message.role != "system" for message in group)
+            for group, stays in zip(exchange, fixed, strict=True)
         )
         free = [group for group, stays in zip(exchange, fixed, strict=True) if not stays]
         if asks and answers_stay:

@@ -1,36 +1,50 @@
-"""The accounts of the sessions: what messages weigh, what turns cost, when the window is cleaned.
+"""The accounts of the sessions: what messages weigh, what turns cost, how full the window is.
 
 The one value that the meter paints, that decides about cleanup and that exports carry is made here.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from brim.core.agent import AgentInterface
-from brim.core.catalogue import price
-from brim.core.cleanup import plan_cleanup
+from brim.core.budgets import Quote, quote
+from brim.core.catalogue import cache_saved, price
+from brim.core.cleanup import weight_of
 from brim.core.context import ContextUsage, Provenance
-from brim.core.estimate import MESSAGE_OVERHEAD_TOKENS, Estimator
-from brim.core.events import (
-    ContextChanged,
-    SessionChanged,
-    TurnEvent,
-    TurnFailed,
-    TurnFinished,
-    WindowCleaned,
-)
+from brim.core.errors import AgentError
+from brim.core.events import ContextChanged, TurnEvent
+from brim.core.scales import Scales
 from brim.core.store.protocol import SessionStore
-from brim.core.types import Message, Session, Status
+from brim.core.types import Message, PromptParts, Session, Status
 from brim.core.usage import Usage
 from brim.core.weigh import reweigh
-from brim.core.window import DEFAULT_WINDOW_TOKENS, Windows, measure, system_tokens
+from brim.core.window import (
+    DEFAULT_WINDOW_TOKENS,
+    Windows,
+    build_context,
+    measure,
+    reply_reserve,
+    shown,
+    summary_text,
+    system_tokens,
+)
+
+_SURE_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a running turn has asked: the messages of its prompt with their weights, and what they add up to."""
+
+    messages: tuple[Message, ...]
+    parts: PromptParts
 
 
 class Ledger:
-    """Weighs, prices and cleans; see `brim.core.sessions.SessionManager` for the settings."""
+    """Weighs and prices; see `brim.core.sessions.SessionManager` for the settings."""
 
     def __init__(
         self,
@@ -39,150 +53,240 @@ class Ledger:
         *,
         context_window_size: int,
         cleanup_threshold: float,
-        cleanup_target: float,
-        min_messages_to_keep: int,
         max_tokens: int | None,
     ) -> None:
-        if not 0 < cleanup_target < cleanup_threshold <= 1:
-            raise ValueError("cleanup_target must be above 0 and below cleanup_threshold, which is at most 1")
-        if context_window_size <= 0 or min_messages_to_keep < 0:
-            raise ValueError("context_window_size must be positive and min_messages_to_keep not negative")
+        if context_window_size <= 0:
+            raise ValueError("context_window_size must be positive")
         self._store = store
         self._publish = publish
         self._fallback_tokens = context_window_size
         self._threshold = cleanup_threshold
-        self._target = cleanup_target
-        self._keep = min_messages_to_keep
         self._max_tokens = max_tokens
         self._windows = Windows(None if context_window_size == DEFAULT_WINDOW_TOKENS else context_window_size)
-        self._estimators: defaultdict[str, Estimator] = defaultdict(Estimator)
+        self._scales = Scales(store, self._windows)
         self._provenance: dict[str, Provenance] = {}
         self._priced: dict[str, bool] = {}
+        self._sent: dict[str, Sent] = {}
+        self._taught: set[str] = set()
+
+    # --- how full the window is ---------------------------------------------------------------------------
 
     def weigh_text(self, model: str | None, text: str) -> int:
         """Return about how many tokens a message with ``text`` adds to a prompt."""
-        return self._estimators[model or ""].estimate(text) + MESSAGE_OVERHEAD_TOKENS
+        return self._scales.weigh(model, text)
+
+    def weigh_summary(self, model: str | None, text: str) -> int:
+        """Return about how many tokens a summary adds to a prompt."""
+        return self._scales.weigh(model, summary_text(text))
 
     async def usage(self, session: Session) -> ContextUsage:
         """Return what fills the window of ``session``."""
+        await self._scales.know(session.model)
         if session.model and self._windows.known(session.model) is None:
             await self._windows.find(session.model)
-        return self._measure(session)
+        if session.id not in self._provenance:
+            self._provenance.setdefault(session.id, await self._provenance_of(session))
+        return self.measure(session)
 
-    def _measure(self, session: Session) -> ContextUsage:
+    def measure(self, session: Session) -> ContextUsage:
+        """Return what fills the window of ``session`` as far as it is known without asking anyone."""
         return measure(
             session,
             window_tokens=self._windows.known(session.model),
             fallback_tokens=self._fallback_tokens,
-            system=system_tokens(session),
             max_tokens=self._max_tokens,
             cleanup_share=self._threshold,
             provenance=self._provenance.get(session.id, Provenance.ESTIMATE),
+            opening_tokens=0 if self._is_counted(session) else self._scales.opening_tokens(session.model),
+            window_learnt=self._windows.learnt(session.model) is not None,
         )
+
+    def prompt_room(self, model: str) -> int:
+        """Return how long a prompt to a model may be so that it fits even if it is longer than estimated."""
+        limit = self._windows.known(model) or self._fallback_tokens
+        return int(_SURE_SHARE * (limit - reply_reserve(limit, self._max_tokens)))
+
+    def _is_counted(self, session: Session) -> bool:
+        """Whether a whole prompt of the session was counted: what the server adds is then in the weights."""
+        counted = (Provenance.REPORTED, Provenance.EXACT)
+        return session.turns > 0 or self._provenance.get(session.id) in counted
+
+    async def _provenance_of(self, session: Session) -> Provenance:
+        """Return where the stored figures of a session come from: reported if the last report says the same."""
+        last = await self._store.tail(session.id, limit=1)
+        if not last or last[0].usage is None or last[0].usage.estimated or last[0].tokens_estimated:
+            return Provenance.ESTIMATE
+        fixed = system_tokens(session) + session.summary_tokens
+        reported = last[0].usage.prompt_tokens + (last[0].tokens or 0)
+        return Provenance.REPORTED if fixed + session.window_tokens == reported else Provenance.ESTIMATE
 
     async def agent_found(self, model: str, agent: AgentInterface) -> None:
         """Take in who answers for ``model``: its window and whether it has a price."""
         self._priced[model] = agent.is_priced
+        await self._scales.know(model)
         await self._windows.find(model, agent)
+
+    def has_met(self, model: str) -> bool:
+        """Whether it is known who answers for ``model``: see `agent_found`."""
+        return model in self._priced
+
+    async def learn_window(self, model: str, window_tokens: int) -> None:
+        """Take in the window that an error of the provider named."""
+        await self._scales.learn_window(model, window_tokens)
 
     async def model_changed(self, session: Session) -> None:
         """Another model answers next: another window, and weights that its tokenizer has not confirmed."""
+        await self.usage(session)
         self.basis_changed(session)
-        self._publish(ContextChanged(session_id=session.id, usage=await self.usage(session)))
 
     def basis_changed(self, session: Session) -> None:
         """What the figures rest on has changed; the next answer will tell."""
-        if session.id in self._provenance:
+        if self._provenance.get(session.id, Provenance.ESTIMATE) is not Provenance.ESTIMATE:
             self._provenance[session.id] = Provenance.PENDING
-        self._publish(ContextChanged(session_id=session.id, usage=self._measure(session)))
+        self.publish(session)
 
-    async def make_room(self, session: Session, answer_id: str) -> list[Message]:
-        """Clean the window if the coming request calls for it; returns what will be sent, in order."""
-        window = await self._store.window(session.id)
-        session = await self._store.session(session.id)
-        usage = await self.usage(session)
-        if self._provenance.get(session.id) is Provenance.REPORTED:
-            self._provenance[session.id] = Provenance.ESTIMATE
-        self._publish(ContextChanged(session_id=session.id, usage=self._measure(session)))
-        if usage.needs_cleanup and await self._clean(session, window, answer_id, after_answer=False):
-            window = await self._store.window(session.id)
-        return window
-
-    async def _clean(
-        self, session: Session, window: list[Message], answer_id: str, *, after_answer: bool
-    ) -> bool:
-        usage = self._measure(session)
-        plan = plan_cleanup(
-            window,
-            fixed_tokens=usage.system_tokens,
-            limit_tokens=usage.limit_tokens,
-            target=self._target,
-            min_messages_to_keep=self._keep,
-        )
-        if not plan.is_worthwhile:
-            return False
-        receipt = plan.receipt(after_answer=after_answer)
-        session = await self._store.clean(session.id, answer_id, receipt)
+    def cleaned(self, session: Session) -> None:
+        """Messages have left the window or come back: the next answer will tell."""
         self._provenance[session.id] = Provenance.PENDING
-        self._publish(WindowCleaned(session_id=session.id, message_id=answer_id, receipt=receipt))
-        self._publish(ContextChanged(session_id=session.id, usage=self._measure(session)))
-        return True
+        self.publish(session)
+
+    def publish(self, session: Session) -> None:
+        """Tell the watchers how full the window is."""
+        self._publish(ContextChanged(session_id=session.id, usage=self.measure(session)))
+
+    # --- before a request ---------------------------------------------------------------------------------
+
+    def prompt_added(self, session: Session) -> None:
+        """A question has come that nobody has counted yet."""
+        self._taught.discard(session.id)
+        if self._provenance.get(session.id) in (Provenance.REPORTED, Provenance.EXACT):
+            self._provenance[session.id] = Provenance.ESTIMATE
+        self.publish(session)
+
+    async def count(
+        self, session: Session, agent: AgentInterface, sent: Sequence[Message], summary: str
+    ) -> tuple[Session, list[Message]]:
+        """Count a prompt with the model's own tokenizer, where there is one; returns the weights that come of it."""
+        context = build_context(session, sent, summary)
+        try:
+            counted = await agent.count_tokens(
+                [*context.conversation_history, Message(role="user", content=context.input)]
+            )
+        except AgentError:
+            counted = None
+        if not counted:
+            return session, list(sent)
+        session, weighed = await self.account(session, sent, counted)
+        self._provenance[session.id] = Provenance.EXACT
+        return session, weighed
+
+    async def account(
+        self, session: Session, sent: Sequence[Message], prompt_tokens: int
+    ) -> tuple[Session, list[Message]]:
+        """Make the weights of a prompt's messages add up to a count of it, and learn from it."""
+        anew = self._provenance.get(session.id) is Provenance.PENDING or _other_model(session, sent)
+        fixed = system_tokens(session) + session.summary_tokens
+        fresh = list(sent) if anew else [message for message in sent if message.tokens_estimated]
+        weights = reweigh(sent, system_tokens=fixed, prompt_tokens=prompt_tokens, anew=anew)
+        if not weights:
+            return session, list(sent)
+        session = await self._store.weigh(session.id, weights)
+        weighed = [
+            message.model_copy(update={"tokens": weights[message.id][0], "tokens_estimated": False})
+            if message.id in weights
+            else message
+            for message in sent
+        ]
+        known = {message.id for message in fresh}
+        learnt = [message for message in weighed if message.id in known]
+        if session.id not in self._taught:
+            self._taught.add(session.id)
+            texts, tokens = [shown(message) for message in learnt], weight_of(learnt)
+            await self._scales.learn(session.model, texts, tokens, opening=len(learnt) == len(sent))
+        return session, weighed
+
+    async def foresee(self, session: Session, answer_id: str, sent: Sequence[Message]) -> None:
+        """Keep what the request that leaves now is expected to weigh."""
+        usage = self.measure(session)
+        parts = PromptParts(
+            system_tokens=usage.system_tokens,
+            summary_tokens=usage.summary_tokens,
+            pinned_tokens=usage.pinned_tokens,
+            history_tokens=usage.history_tokens,
+            window_tokens=usage.window_tokens,
+        )
+        self._sent[session.id] = Sent(tuple(sent), parts)
+        await self._store.foresee(answer_id, parts)
+
+    async def quote(self, session: Session, text: str) -> Quote:
+        """Return what sending ``text`` now takes."""
+        usage = await self.usage(session)
+        prompt_tokens = usage.used_tokens + (self.weigh_text(session.model, text) if text else 0)
+        last = await self._store.tail(session.id, limit=1)
+        cached = last[0].usage if last else None
+        return await quote(
+            session.model or "",
+            prompt_tokens=prompt_tokens,
+            reply_tokens=usage.reply_reserve_tokens,
+            cached_tokens=cached.cache_read_tokens + cached.cache_write_tokens if cached else 0,
+            own_only=not self._priced.get(session.model or ""),
+        )
+
+    # --- after the answer ---------------------------------------------------------------------------------
 
     async def settle(self, session: Session, answer: Message) -> Message:
         """Weigh and price an answer that has ended, and write it; returns it as it is on disk."""
+        sent = self._sent.pop(session.id, None)
         reported = None if answer.usage is None or answer.usage.estimated else answer.usage
         spoken = reported.output_tokens - reported.reasoning_tokens if reported else 0
+        if reported and answer.status is not Status.COMPLETE:
+            # The count of the output comes last; of an answer cut short it has mostly not come.
+            reported, spoken = self._cut_short(answer, reported), 0
+        usage = reported or self._estimated_usage(answer, sent)
         answer = answer.model_copy(
             update={
-                "usage": answer.usage or await self._estimated_usage(session, answer),
-                "cost_usd": await self._price(answer.model, reported) if reported else None,
+                "usage": usage,
+                "cost_usd": await self.price(answer.model, reported) if reported else None,
+                "cache_saved_usd": await self._saved(answer.model, reported) if reported else None,
                 "tokens": spoken if spoken > 0 else self._weigh_answer(answer),
                 "tokens_estimated": spoken <= 0,
             }
         )
         session = await self._store.finish_message(answer)
-        if reported and reported.prompt_tokens:
-            await self._confirm(session, answer, reported)
+        if reported and reported.prompt_tokens and sent:
+            session, _ = await self.account(session, sent.messages, reported.prompt_tokens)
+            is_whole = not (answer.tokens and answer.tokens_estimated)
+            self._provenance[session.id] = Provenance.REPORTED if is_whole else Provenance.ESTIMATE
         return await self._store.message(answer.id)
 
     def _weigh_answer(self, answer: Message) -> int:
         return self.weigh_text(answer.model, answer.content) if answer.content else 0
 
-    async def _estimated_usage(self, session: Session, answer: Message) -> Usage | None:
+    def _cut_short(self, answer: Message, reported: Usage) -> Usage:
+        written = self._weigh_answer(answer) + (
+            self.weigh_text(answer.model, answer.reasoning) if answer.reasoning else 0
+        )
+        if written <= reported.output_tokens:
+            return reported
+        return replace(reported, output_tokens=written, estimated=True)
+
+    def _estimated_usage(self, answer: Message, sent: Sent | None) -> Usage | None:
         """Return our own figures for a turn of which the provider reported nothing."""
-        if answer.status is Status.FAILED and not answer.content:
+        if sent is None or (answer.status is Status.FAILED and not answer.content):
             return None
-        current = await self._store.session(session.id)
         return Usage(
-            input_tokens=self._measure(current).used_tokens,
-            output_tokens=self._weigh_answer(answer),
-            estimated=True,
+            input_tokens=sent.parts.total_tokens, output_tokens=self._weigh_answer(answer), estimated=True
         )
 
-    async def _price(self, model: str | None, usage: Usage) -> Decimal | None:
-        return await price(model, usage) if model and self._priced.get(model) else None
+    async def price(self, model: str | None, usage: Usage) -> Decimal | None:
+        """Return what a request to ``model`` cost, ``None`` where no price is known."""
+        return await price(model, usage, own_only=not self._priced.get(model)) if model else None
 
-    async def _confirm(self, session: Session, answer: Message, usage: Usage) -> None:
-        """Make the weights of the prompt's messages add up to what the provider counted."""
-        estimator = self._estimators[answer.model or ""]
-        sent = [message for message in await self._store.window(session.id) if message.id != answer.id]
-        fresh = [message for message in sent if message.tokens_estimated]
-        weights = reweigh(sent, system_tokens=system_tokens(session), prompt_tokens=usage.prompt_tokens)
-        if weights:
-            session = await self._store.weigh(session.id, weights)
-            for message in fresh:
-                if message.id in weights:
-                    estimator.learn(message.content, weights[message.id][0] - MESSAGE_OVERHEAD_TOKENS)
-        self._provenance[session.id] = Provenance.REPORTED
+    async def _saved(self, model: str | None, usage: Usage) -> Decimal | None:
+        return await cache_saved(model, usage, own_only=not self._priced.get(model)) if model else None
 
-    async def close_turn(self, session: Session, answer: Message) -> None:
-        """Tell the watchers that the turn is over, and clean the window if it is full."""
-        session = await self._store.session(session.id)
-        event = TurnFailed if answer.status is Status.FAILED else TurnFinished
-        self._publish(event(session_id=session.id, answer=answer))
-        self._publish(SessionChanged(session=session))
-        usage = await self.usage(session)
-        self._publish(ContextChanged(session_id=session.id, usage=usage))
-        if usage.needs_cleanup and answer.receipt is None and answer.status is Status.COMPLETE:
-            window = await self._store.window(session.id)
-            await self._clean(session, window, answer.id, after_answer=True)
+
+def _other_model(session: Session, sent: Sequence[Message]) -> bool:
+    """Whether the answer before this one came from another model, whose tokenizer counted what came before it."""
+    last = next((message.model for message in reversed(sent) if message.model), None)
+    return last is not None and last != session.model

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
 from types import TracebackType
 from typing import Self
 
+from brim.core.admission import Admission
 from brim.core.agent import AgentInterface, AgentSource, OneAgent
+from brim.core.budgets import Budgets, Quote, today_total
+from brim.core.cleaner import Cleaner
+from brim.core.cleanup import CleanupMode, CleanupPlan, CleanupRules
 from brim.core.context import ContextUsage
-from brim.core.errors import AgentError, BrimError, StoreError
-from brim.core.events import QueueChanged, SessionChanged, SessionDeleted, TurnFailed, TurnStarted
+from brim.core.errors import BrimError
+from brim.core.events import SessionChanged, SessionDeleted
 from brim.core.hub import Hub, Subscription
 from brim.core.ledger import Ledger
-from brim.core.store.protocol import Recovered, SessionStore
-from brim.core.titles import title_from
-from brim.core.turns import LiveAnswer, Turn, run_turn
-from brim.core.types import AgentContext, Failure, Message, ModelInfo, OutlineRow, Session, Status, now
-from brim.core.window import DEFAULT_WINDOW_TOKENS, build_context
+from brim.core.running import TurnRunner
+from brim.core.stats import DayTotal
+from brim.core.store.protocol import Recovered, SessionStore, Spending
+from brim.core.summaries import SummaryWriter
+from brim.core.turns import Turn
+from brim.core.types import CleanupReceipt, ContextRow, Message, ModelInfo, OutlineRow, Session, now
+from brim.core.window import DEFAULT_WINDOW_TOKENS
 
 SILENCE_S = 180.0
 """Seconds without any event after which a turn counts as hung."""
-
-_CLOSING_S = 5.0
 
 
 class SessionManager:
@@ -39,6 +44,11 @@ class SessionManager:
         default_system_prompt: the system prompt of new sessions.
         max_tokens: the longest answer in tokens, for the reserve kept free; ``None`` if not limited.
         silence_s: seconds without a sign of life after which a turn fails as hung.
+        cleanup_mode: who decides that messages leave the window.
+        summary_model: the model id that writes summaries of what leaves, or ``same`` for the session's own;
+            ``None`` for no summaries.
+        session_budget_usd: what a session may cost; ``None`` for no budget.
+        day_budget_usd: what a day may cost over all sessions; ``None`` for no budget.
     """
 
     def __init__(
@@ -53,6 +63,10 @@ class SessionManager:
         default_system_prompt: str = "",
         max_tokens: int | None = None,
         silence_s: float = SILENCE_S,
+        cleanup_mode: CleanupMode = CleanupMode.AUTO,
+        summary_model: str | None = None,
+        session_budget_usd: Decimal | None = None,
+        day_budget_usd: Decimal | None = None,
     ) -> None:
         self._agents: AgentSource = OneAgent(agent) if isinstance(agent, AgentInterface) else agent
         if store is None:
@@ -61,22 +75,39 @@ class SessionManager:
             store = SQLiteStore(None)
         self._store = store
         self._hub = Hub()
+        rules = CleanupRules(
+            threshold=cleanup_threshold, target=cleanup_target, min_messages_to_keep=min_messages_to_keep
+        )
         self._ledger = Ledger(
             store,
             self._hub.publish,
             context_window_size=context_window_size,
-            cleanup_threshold=cleanup_threshold,
-            cleanup_target=cleanup_target,
-            min_messages_to_keep=min_messages_to_keep,
+            cleanup_threshold=rules.threshold,
             max_tokens=max_tokens,
         )
+        self._cleaner = Cleaner(
+            store,
+            self._ledger,
+            self._hub.publish,
+            rules=rules,
+            mode=cleanup_mode,
+            writer=SummaryWriter(self._agents, self._ledger, summary_model) if summary_model else None,
+        )
+        budgets = Budgets(store, session_usd=session_budget_usd, day_usd=day_budget_usd)
+        has_budget = session_budget_usd is not None or day_budget_usd is not None
+        self._admission = Admission(
+            self._agents, self._ledger, self._cleaner, budgets if has_budget else None, self._hub.publish
+        )
+        self._turns = TurnRunner(
+            store,
+            self._hub.publish,
+            agents=self._agents,
+            ledger=self._ledger,
+            cleaner=self._cleaner,
+            admission=self._admission,
+            silence_s=silence_s,
+        )
         self._default_system_prompt = default_system_prompt
-        self._silence_s = silence_s
-        self._live: dict[str, LiveAnswer] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._waiting: dict[str, list[Turn]] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._closing = False
 
     async def open(self) -> Recovered:
         """Open the store; returns what it found of an earlier crash. Raises `StoreError`."""
@@ -84,12 +115,7 @@ class SessionManager:
 
     async def aclose(self) -> None:
         """Stop all turns (what came is kept), write what waits, close the store and the agents."""
-        self._closing = True
-        tasks = list(self._tasks.values())
-        for live in self._live.values():
-            live.stop()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_CLOSING_S)
+        await self._turns.stop_all()
         self._hub.close()
         try:
             await self._store.aclose()
@@ -175,155 +201,139 @@ class SessionManager:
 
     # --- turns ----------------------------------------------------------------------------------------
 
-    async def send(self, session_id: str, text: str) -> Turn:
-        """Ask. When this returns the prompt is on disk.
+    async def send(
+        self, session_id: str, text: str, *, cleanup: bool | None = None, over_budget: bool = False
+    ) -> Turn:
+        """Ask. When this returns the prompt is on disk; when it raises, nothing is stored.
 
         While a turn runs, the prompt waits in the session's queue. Prompts that were left in the queue by a
         turn that failed or was stopped go first.
 
+        Args:
+            session_id: where to ask.
+            text: the prompt.
+            cleanup: true cleans the window first, false sends as it is; ``None`` leaves it to `cleanup_mode`.
+            over_budget: sends whatever the budgets say.
+
         Raises:
             ValueError: there is no text.
             SessionNotFoundError: there is no such session.
+            CleanupWantedError: the mode is to ask, and the prompt needs a cleanup.
+            WindowFullError: the prompt does not fit into the window, and nothing leaves it.
+            BudgetError: the turn might cost more than a budget has left.
             StoreError: the prompt could not be stored.
         """
-        if not text.strip():
-            raise ValueError("There is nothing to send.")
-        async with self._lock(session_id):
-            session = await self._store.session(session_id)
-            turn = Turn(session_id)
-            if session_id not in self._tasks and not session.queued:
-                await self._start(session, turn, text=text)
-                return turn
-            await self._set_queue(session_id, (*session.queued, text))
-            waiting = self._waiting.setdefault(session_id, [])
-            waiting.extend(Turn(session_id) for _ in range(len(session.queued) - len(waiting)))
-            waiting.append(turn)
-            if session_id not in self._tasks:
-                await self._start_next(session_id)
-            return turn
+        return await self._turns.send(session_id, text, cleanup=cleanup, over_budget=over_budget)
 
-    async def retry(self, session_id: str) -> Turn:
+    async def retry(self, session_id: str, *, cleanup: bool | None = None, over_budget: bool = False) -> Turn:
         """Ask again for the last prompt. The new answer is a sibling of the old one, which stays stored.
 
         Raises:
-            BrimError: there is nothing to ask again, or a turn is running.
+            BrimError: there is nothing to ask again, a turn is running, or as for `send`.
         """
-        async with self._lock(session_id):
-            session = await self._store.session(session_id)
-            if session_id in self._tasks:
-                raise BrimError("The answer is still being written.", hint="Stop it first.")
-            prompt = next(
-                (m for m in reversed(await self._store.tail(session_id, limit=2)) if m.role == "user"), None
-            )
-            if prompt is None:
-                raise BrimError("There is no prompt to ask again.")
-            turn = Turn(session_id)
-            await self._start(session, turn, prompt=prompt)
-            return turn
+        return await self._turns.retry(session_id, cleanup=cleanup, over_budget=over_budget)
 
     async def stop(self, session_id: str) -> None:
         """Stop the running answer; what came is kept and stored when this returns. The queue waits."""
-        task, live = self._tasks.get(session_id), self._live.get(session_id)
-        if live is not None:
-            live.stop()
-        if task is not None:
-            await asyncio.wait({task})
+        await self._turns.stop(session_id)
 
     async def take_back_queue(self, session_id: str) -> tuple[str, ...]:
         """Empty the queue and return the prompts that were in it, oldest first."""
-        async with self._lock(session_id):
-            queued = (await self._store.session(session_id)).queued
-            if queued:
-                await self._set_queue(session_id, ())
-            for turn in self._waiting.pop(session_id, []):
-                turn.withdraw()
-            return queued
+        return await self._turns.take_back_queue(session_id)
 
-    def _lock(self, session_id: str) -> asyncio.Lock:
-        return self._locks.setdefault(session_id, asyncio.Lock())
+    # --- the window -----------------------------------------------------------------------------------
 
-    async def _set_queue(self, session_id: str, texts: tuple[str, ...]) -> None:
-        await self._store.update_session(session_id, queued=texts)
-        self._hub.publish(QueueChanged(session_id=session_id, texts=texts))
+    @property
+    def cleanup_mode(self) -> CleanupMode:
+        """Who decides that messages leave the window."""
+        return self._cleaner.mode
 
-    async def _start_next(self, session_id: str) -> None:
+    @cleanup_mode.setter
+    def cleanup_mode(self, mode: CleanupMode) -> None:
+        self._cleaner.mode = mode
+
+    async def context_usage(self, session_id: str) -> ContextUsage:
+        """Return what fills the window of a session, without a draft."""
+        return await self._ledger.usage(await self._store.session(session_id))
+
+    async def context_rows(self, session_id: str) -> list[ContextRow]:
+        """Return all messages of a session with their weights and states, in order."""
+        return await self._store.context_rows(session_id)
+
+    async def plan_cleanup(self, session_id: str, text: str = "") -> CleanupPlan:
+        """Return what would leave the window now, with ``text`` as the next prompt. Changes nothing."""
         session = await self._store.session(session_id)
-        if not session.queued:
-            return
-        text, *rest = session.queued
-        waiting = self._waiting.get(session_id)
-        turn = waiting.pop(0) if waiting else Turn(session_id)
-        await self._start(session, turn, text=text)
-        await self._set_queue(session_id, tuple(rest))
+        draft = Message(role="user", content=text, tokens=self._ledger.weigh_text(session.model, text))
+        return await self._cleaner.plan(session, draft if text else None)
 
-    async def _start(
-        self, session: Session, turn: Turn, *, text: str = "", prompt: Message | None = None
-    ) -> None:
-        """Store the prompt (unless it is there) and an empty answer, and start the task of the turn."""
-        if session.model is None:
-            session = await self._update(session.id, model=await self._agents.default_model())
-        if prompt is None:
-            prompt = Message(
-                role="user",
-                content=text,
-                tokens=self._ledger.weigh_text(session.model, text),
-                session_id=session.id,
-                parent_id=session.head_id,
+    async def clean_up(self, session_id: str) -> CleanupReceipt:
+        """Bring the window down to the target now. The last message keeps the receipt.
+
+        Raises:
+            BrimError: a turn is running, or nothing has to leave or can.
+        """
+        async with self._turns.lock(session_id):
+            self._not_while_running(session_id)
+            session = await self._store.session(session_id)
+            receipt = session.head_id and await self._cleaner.clean(
+                session, session.head_id, reason="asked", after_answer=True
             )
-            await self._store.add_message(prompt)
-            if not session.title:
-                await self._store.update_session(session.id, title=title_from(text))
-        answer = Message(
-            role="assistant",
-            session_id=session.id,
-            parent_id=prompt.id,
-            model=session.model,
-            status=Status.STREAMING,
-            tokens=0,
-        )
-        session = await self._store.add_message(answer)
-        live = LiveAnswer(answer, self._store, self._hub.publish)
-        self._live[session.id] = live
-        self._hub.publish(SessionChanged(session=session))
-        self._hub.publish(TurnStarted(session_id=session.id, prompt=prompt, answer=answer))
-        task = asyncio.create_task(self._run(session, turn, live, prompt, answer))
-        self._tasks[session.id] = task
-
-    async def _run(
-        self, session: Session, turn: Turn, live: LiveAnswer, prompt: Message, answer: Message
-    ) -> None:
-        async def agent() -> AgentInterface:
-            if session.model is None:
-                raise AgentError(
-                    "No model can be used.", hint="`brim doctor` says what is missing and how to mend it."
+            if not receipt:
+                usage = await self._ledger.usage(session)
+                raise BrimError(
+                    f"Nothing leaves the window: it holds {usage.used_tokens:,} tokens, and a cleanup goes "
+                    f"down to {self._cleaner.target_tokens(usage):,}, the last messages and pinned ones aside."
                 )
-            chosen = await self._agents.agent_for(session.model)
-            await self._ledger.agent_found(session.model, chosen)
-            return chosen
+            return receipt
 
-        async def context() -> AgentContext:
-            window = await self._ledger.make_room(session, answer.id)
-            return build_context(session, window, prompt)
+    async def undo_cleanup(self, session_id: str, message_id: str | None = None) -> Session:
+        """Bring back what a cleanup took out, the newest first, as far as it fits.
 
-        try:
-            ended = await run_turn(live, agent, context, silence_s=self._silence_s)
-            try:
-                ended = await self._ledger.settle(session, ended)
-                del self._live[session.id]
-                await self._ledger.close_turn(session, ended)
-            except StoreError as error:
-                failure = Failure(kind="store", sentence=error.sentence, hint=error.hint)
-                ended = ended.model_copy(update={"status": Status.FAILED, "failure": failure})
-                self._hub.publish(TurnFailed(session_id=session.id, answer=ended))
-            turn.finish(ended)
-        finally:
-            self._live.pop(session.id, None)
-            del self._tasks[session.id]
-            turn.withdraw()
-        if ended.status is Status.COMPLETE and not self._closing:
-            async with self._lock(session.id):
-                if session.id not in self._tasks:
-                    await self._start_next(session.id)
+        Args:
+            session_id: the session.
+            message_id: the message that keeps the receipt; ``None`` takes the latest that is not undone.
+
+        Raises:
+            BrimError: there is no such cleanup, or nothing of it fits.
+        """
+        return await self._cleaner.undo(await self._store.session(session_id), message_id)
+
+    async def edit_summary(self, session_id: str, text: str) -> Session:
+        """Put the person's words in place of the summary. Raises `BrimError` where there is none, or no text."""
+        return await self._cleaner.edit_summary(await self._store.session(session_id), text)
+
+    async def pin(self, message_id: str, pinned: bool = True) -> Message:
+        """Keep a message in the window whatever leaves, or no longer. One that had left comes back."""
+        return await self._cleaner.mark(message_id, pinned=pinned)
+
+    async def leave_out(self, message_id: str, left_out: bool = True) -> Message:
+        """Take a message out of the window until it is brought back."""
+        return await self._cleaner.mark(message_id, left_out=left_out)
+
+    async def bring_back(self, message_id: str) -> Message:
+        """Bring a message back into the window, whole, whatever took it out."""
+        return await self._cleaner.bring_back(message_id)
+
+    def _not_while_running(self, session_id: str) -> None:
+        if self._turns.is_busy(session_id):
+            raise BrimError("The answer is still being written.", hint="Stop it first, or wait.")
+
+    # --- money ----------------------------------------------------------------------------------------
+
+    async def quote(self, session_id: str, text: str) -> Quote:
+        """Return what sending ``text`` now takes, in tokens and money."""
+        session = await self._store.session(session_id)
+        if session.model:
+            await self._admission.meet(session.model)
+        return await self._ledger.quote(session, text)
+
+    async def spending(self, since: date | None = None) -> list[Spending]:
+        """Return what was spent by day and model, oldest day first."""
+        return await self._store.spending(since)
+
+    async def today(self) -> DayTotal:
+        """Return what today has taken so far, over all sessions."""
+        return await today_total(self._store)
 
     # --- watching and reading -------------------------------------------------------------------------
 
@@ -337,12 +347,11 @@ class SessionManager:
 
     def live(self, session_id: str) -> Message | None:
         """Return the answer being written, as far as it has come; ``None`` when no turn runs."""
-        live = self._live.get(session_id)
-        return live.message() if live else None
+        return self._turns.live(session_id)
 
     def running(self) -> frozenset[str]:
         """Return the ids of the sessions that are being answered."""
-        return frozenset(self._live)
+        return self._turns.running()
 
     async def tail(self, session_id: str, *, limit: int, before_id: str | None = None) -> list[Message]:
         """Return the last messages of a session, or the last before ``before_id``, in order."""
@@ -359,10 +368,6 @@ class SessionManager:
     async def transcript(self, session_id: str) -> list[Message]:
         """Return all messages of a session."""
         return await self._store.transcript(session_id)
-
-    async def context_usage(self, session_id: str) -> ContextUsage:
-        """Return what fills the window of a session, without a draft."""
-        return await self._ledger.usage(await self._store.session(session_id))
 
     def estimate(self, model: str | None, text: str) -> int:
         """Return about how many tokens a draft adds to the window of ``model``."""

@@ -9,11 +9,19 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from time import perf_counter
+from typing import Protocol
 
 from brim.core.agent import AgentInterface
-from brim.core.errors import AgentError, BadResponseError, BrimError, RequestTimeoutError
+from brim.core.errors import (
+    AgentError,
+    BadResponseError,
+    BrimError,
+    ContextOverflowError,
+    RequestTimeoutError,
+)
 from brim.core.estimate import estimate_tokens
 from brim.core.events import (
     Done,
@@ -90,6 +98,15 @@ class LiveAnswer:
         self._reader = reader
         if self.is_stopped:
             reader.cancel()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of the answer has come."""
+        return bool(self._texts or self._reasoning or self._calls)
+
+    def wait_for(self, reason: str) -> None:
+        """Say what the answer waits for; a sign of life."""
+        self.take(Waiting(reason))
 
     def stop(self) -> None:
         """Stop reading; what came is kept."""
@@ -199,10 +216,22 @@ class LiveAnswer:
         )
 
 
+class TurnRequest(Protocol):
+    """What a turn asks, and what it asks instead where the provider says that it is too long."""
+
+    async def first(self, agent: AgentInterface) -> AgentContext:
+        """Return what to ask."""
+        ...
+
+    async def smaller(self, agent: AgentInterface, error: ContextOverflowError) -> AgentContext:
+        """Return something shorter to ask. Raises `ContextOverflowError` when nothing is left to try."""
+        ...
+
+
 async def run_turn(
     live: LiveAnswer,
     agent: Callable[[], Awaitable[AgentInterface]],
-    context: Callable[[], Awaitable[AgentContext]],
+    request: TurnRequest,
     *,
     silence_s: float,
 ) -> Message:
@@ -211,10 +240,10 @@ async def run_turn(
     Args:
         live: where the events go.
         agent: finds the agent; its failure is the turn's failure.
-        context: what to ask, made after the agent is known.
+        request: what to ask.
         silence_s: how many seconds without an event end the turn as a timeout.
     """
-    reader = asyncio.create_task(_read(live, agent, context))
+    reader = asyncio.create_task(_read(live, agent, request))
     live.read_by(reader)
     is_silent = False
     while not reader.done():
@@ -253,12 +282,32 @@ def _failure(error: BaseException) -> Failure:
 
 
 async def _read(
-    live: LiveAnswer,
-    agent: Callable[[], Awaitable[AgentInterface]],
-    context: Callable[[], Awaitable[AgentContext]],
+    live: LiveAnswer, agent: Callable[[], Awaitable[AgentInterface]], request: TurnRequest
 ) -> None:
     chosen = await agent()
-    stream = chosen.process_stream(await context())
+    context = await request.first(chosen)
+    while True:
+        try:
+            async with aclosing(events_of(chosen, context)) as events:
+                async for event in events:
+                    live.take(event)
+                    if live.done:
+                        break
+        except ContextOverflowError as error:
+            if live.has_begun:
+                raise
+            context = await request.smaller(chosen, error)
+        else:
+            return
+
+
+async def events_of(agent: AgentInterface, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
+    """Yield the events of an answer, and close the agent's iterator at the end.
+
+    Raises:
+        BadResponseError: what the agent returned is no iterator.
+    """
+    stream = agent.process_stream(context)
     if not isinstance(stream, AsyncIterator):
         if inspect.iscoroutine(stream):
             stream.close()
@@ -268,9 +317,7 @@ async def _read(
         )
     try:
         async for event in stream:
-            live.take(event)
-            if live.done:
-                break
+            yield event
     finally:
         close = getattr(stream, "aclose", None)
         if close is not None:

@@ -8,7 +8,7 @@ from brim.core.types import Message
 
 
 def reweigh(
-    window: Sequence[Message], *, system_tokens: int, prompt_tokens: int
+    window: Sequence[Message], *, system_tokens: int, prompt_tokens: int, anew: bool = False
 ) -> dict[str, tuple[int, bool]]:
     """Return new weights for the messages of a prompt, as message id → (tokens, is an estimate).
 
@@ -18,8 +18,9 @@ def reweigh(
 
     Args:
         window: the messages of the prompt, in order.
-        system_tokens: what the system prompt weighs.
+        system_tokens: what is sent besides them.
         prompt_tokens: the provider's count of the whole prompt.
+        anew: scales all weights together in any case.
 
     Returns:
         Weights that add up to ``prompt_tokens - system_tokens``; only those that change are named.
@@ -29,7 +30,9 @@ def reweigh(
         return {}
     fresh = [message for message in window if message.tokens_estimated or message.tokens is None]
     settled = sum(message.tokens or 0 for message in window if message not in fresh)
-    if not fresh or budget - settled < len(fresh):
+    if not fresh and budget == settled:
+        return {}
+    if anew or not fresh or budget - settled < len(fresh):
         fresh, settled = list(window), 0
     shares = _share_out(budget - settled, [max(1, message.tokens or 1) for message in fresh])
     return {

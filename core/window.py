@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from brim.core.agent import AgentInterface
-from brim.core.catalogue import lookup
+from brim.core.catalogue import lookup, own_window
 from brim.core.context import ContextUsage, Provenance
 from brim.core.estimate import MESSAGE_OVERHEAD_TOKENS, estimate_tokens
 from brim.core.types import AgentContext, Message, Session
 
 DEFAULT_WINDOW_TOKENS = 100_000
 """The window that cleanup assumes where nobody knows the real one (the operations guide's default)."""
+
+SUMMARY_OPENING = "A summary of the earlier part of this conversation, which is not repeated here:"
+"""What stands before a summary in a prompt."""
 
 _LARGEST_RESERVE_TOKENS = 4_096
 _RESERVE_SHARE = 10
@@ -27,14 +30,28 @@ class Windows:
 
     def __init__(self, setting: int | None = None) -> None:
         self._setting = setting
-        self._known: dict[str, int | None] = {}
+        self._found: dict[str, int | None] = {}
+        self._served: set[str] = set()
+        self._kept: dict[str, int] = {}
+        self._learnt: dict[str, int] = {}
 
     def known(self, model: str | None) -> int | None:
         """Return the window as far as it is known now, without asking anyone."""
-        return self._setting or self._known.get(model or "")
+        size = self._setting or self._found.get(model or "")
+        learnt = self.learnt(model)
+        return learnt if size is None or learnt is None else min(size, learnt)
+
+    def learnt(self, model: str | None) -> int | None:
+        """Return the size that an error named, ``None`` where that is not what counts."""
+        name = model or ""
+        size = self._setting or self._found.get(name)
+        learnt = self._learnt.get(name)
+        if learnt is None and name not in self._served:
+            learnt = self._kept.get(name)
+        return None if learnt is None or (size is not None and size <= learnt) else learnt
 
     async def find(self, model: str, agent: AgentInterface | None = None) -> int | None:
-        """Return the window of a model: the person's setting, the server's own word, the catalogue, or ``None``.
+        """Return the window of a model: the person's word, the server's own, the catalogue, or ``None``.
 
         Args:
             model: the model id.
@@ -42,16 +59,25 @@ class Windows:
                 with the agent may correct the answer.
         """
         if self._setting:
-            return self._setting
-        if agent is not None and (served := await agent.window_tokens()):
-            self._known[model] = served
-        elif not self._known.get(model):
-            self._known[model] = (await lookup(model)).window_tokens
-        return self._known[model]
+            return self.known(model)
+        if own := own_window(model):
+            self._found[model] = own
+        elif agent is not None and (served := await agent.window_tokens()):
+            self._found[model] = served
+            self._served.add(model)
+        elif not self._found.get(model):
+            info = await lookup(model)
+            sizes = [size for size in (info.window_tokens, info.max_input_tokens) if size]
+            self._found[model] = min(sizes, default=None)
+        return self.known(model)
+
+    def keep(self, model: str, window_tokens: int) -> None:
+        """Take the size that an error named to an earlier process. The server's own word of today comes before it."""
+        self._kept[model] = window_tokens
 
     def learn(self, model: str, window_tokens: int) -> None:
         """Take the size that the provider's error named."""
-        self._known[model] = window_tokens
+        self._learnt[model] = window_tokens
 
 
 def reply_reserve(limit_tokens: int, max_tokens: int | None) -> int:
@@ -75,32 +101,99 @@ def measure(
     *,
     window_tokens: int | None,
     fallback_tokens: int,
-    system: int,
     max_tokens: int | None,
     cleanup_share: float,
     provenance: Provenance,
+    opening_tokens: int = 0,
+    window_learnt: bool = False,
 ) -> ContextUsage:
-    """Return what fills the window of ``session``, without a draft."""
+    """Return what fills the window of ``session``, without a draft.
+
+    Args:
+        session: its totals.
+        window_tokens: the model's window, ``None`` where it is not known.
+        fallback_tokens: what stands in for a window that is not known.
+        max_tokens: the longest answer.
+        cleanup_share: the share from which cleanup runs.
+        provenance: where the figures come from.
+        opening_tokens: what the server puts before the system prompt.
+        window_learnt: whether an error named the window.
+    """
     limit = window_tokens or fallback_tokens
+    reserve = reply_reserve(limit, max_tokens)
     return ContextUsage(
         window_tokens=window_tokens,
         limit_tokens=limit,
-        system_tokens=system,
-        history_tokens=session.window_tokens,
-        reply_reserve_tokens=reply_reserve(limit, max_tokens),
-        cleanup_share=cleanup_share,
+        system_tokens=system_tokens(session) + opening_tokens,
+        summary_tokens=session.summary_tokens,
+        pinned_tokens=session.pinned_tokens,
+        history_tokens=session.window_tokens - session.pinned_tokens,
+        reply_reserve_tokens=reserve,
+        # A request that leaves no room for its answer calls for a cleanup as well.
+        cleanup_share=min(cleanup_share, (limit - reserve) / limit),
+        turn_tokens=session.turn_tokens,
         provenance=provenance,
+        window_learnt=window_learnt,
     )
 
 
-def build_context(session: Session, window: Sequence[Message], prompt: Message) -> AgentContext:
-    """Return what the agent is asked: the system prompt, the window up to ``prompt``, and the prompt.
+def sent_with(window: Sequence[Message], prompt: Message) -> list[Message]:
+    """Return the messages of the window that a request with ``prompt`` carries, the prompt last.
 
-    Answers without any text (failed before the first word) are left out.
+    Answers without any text (failed before the first word) are left out, and so are the results of tools
+    whose call is not in the window.
     """
+    sent: list[Message] = []
+    here: set[str] = set()
+    for message in takewhile(lambda message: message.id != prompt.id, window):
+        if message.role == "tool":
+            if message.parent_id not in here:
+                continue
+        elif not (message.content or message.tool_calls or message.role == "user"):
+            continue
+        sent.append(message)
+        if message.role != "user":
+            here.add(message.id)
+    fresh = next((message for message in window if message.id == prompt.id), prompt)
+    return [*sent, fresh]
+
+
+def build_context(session: Session, sent: Sequence[Message], summary: str = "") -> AgentContext:
+    """Return what the agent is asked.
+
+    Args:
+        session: gives the system prompt.
+        sent: the messages, the prompt last; see `sent_with`.
+        summary: what stands for messages that have left the window.
+    """
+    *before, prompt = sent
     history = [Message(role="system", content=session.system_prompt)] if session.system_prompt else []
-    before = takewhile(lambda message: message.id != prompt.id, window)
+    if summary:
+        history.append(Message(role="system", content=summary_text(summary)))
     history += [
-        message for message in before if message.content or message.tool_calls or message.role == "user"
+        message if message.shortened_chars is None else message.model_copy(update={"content": shown(message)})
+        for message in before
     ]
-    return AgentContext(input=prompt.content, conversation_history=history, session_id=session.id)
+    return AgentContext(input=shown(prompt), conversation_history=history, session_id=session.id)
+
+
+def summary_text(summary: str) -> str:
+    """Return a summary as it stands in a prompt."""
+    return f"{SUMMARY_OPENING}\n\n{summary}"
+
+
+def shown(message: Message) -> str:
+    """Return the text of a message as the model sees it: of a shortened one the beginning and the end."""
+    if message.shortened_chars is None:
+        return message.content
+    return shortened(message.content, message.shortened_chars)
+
+
+def shortened(text: str, chars: int) -> str:
+    """Return ``text`` with ``chars`` of its characters: its middle goes, and a mark says how much of it."""
+    if chars >= len(text):
+        return text
+    first = chars - chars // 2
+    return (
+        f"{text[:first]}\n[… {len(text) - chars:,} characters left out …]\n{text[len(text) - chars // 2 :]}"
+    )

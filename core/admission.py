@@ -1,0 +1,122 @@
+"""Whether a prompt may go out, decided before anything of it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+from brim.core.agent import AgentSource
+from brim.core.budgets import Budgets, Quote, local_today
+from brim.core.cleaner import Cleaner
+from brim.core.cleanup import CleanupMode
+from brim.core.context import ContextUsage
+from brim.core.errors import AgentError, CleanupWantedError, WindowFullError
+from brim.core.events import BudgetWarned, TurnEvent
+from brim.core.ledger import Ledger
+from brim.core.types import Message, Session
+
+_SURE_SHARE = 0.9
+"""Estimates may be this far off: what is longer than the window even so cannot be sent."""
+
+
+class Admission:
+    """Holds prompts against the window and the budgets.
+
+    Args:
+        agents: who answers, which tells windows and prices.
+        ledger: weighs and prices.
+        cleaner: plans what would leave.
+        budgets: what may be spent; ``None`` where there is no budget.
+        publish: tells the watchers.
+    """
+
+    def __init__(
+        self,
+        agents: AgentSource,
+        ledger: Ledger,
+        cleaner: Cleaner,
+        budgets: Budgets | None,
+        publish: Callable[[TurnEvent], None],
+    ) -> None:
+        self._agents = agents
+        self._ledger = ledger
+        self._cleaner = cleaner
+        self._budgets = budgets
+        self._publish = publish
+        self._warned: set[tuple[str, date]] = set()
+
+    async def check(self, session: Session, text: str, *, cleanup: bool | None, over_budget: bool) -> None:
+        """Let a prompt pass, or raise; ``text`` is empty for one that is stored already.
+
+        Raises:
+            CleanupWantedError: the person wants to be asked about the cleanup that it needs.
+            WindowFullError: it does not fit, and nothing leaves.
+            BudgetError: it might cost more than a budget has left.
+        """
+        if session.model is None:
+            return
+        is_quick = self._cleaner.mode is CleanupMode.AUTO and cleanup is None
+        if not is_quick or self._budgets is not None:
+            await self.meet(session.model)
+            usage = await self._ledger.usage(session)
+        else:
+            usage = self._ledger.measure(session)
+        draft = Message(role="user", content=text, tokens=self._ledger.weigh_text(session.model, text))
+        weight = (draft.tokens or 0) if text else 0
+        usage = replace(usage, draft_tokens=weight)
+        _hold_alone(session.model, usage)
+        if not is_quick:
+            await self._hold_against_window(session, usage, draft if text else None, cleanup)
+        if self._budgets is not None and not over_budget:
+            await self._hold_against_budgets(session, await self._ledger.quote(session, text))
+
+    async def meet(self, model: str) -> None:
+        """Find out window and price from the one who answers; where there is none, the turn will say so."""
+        if self._ledger.has_met(model):
+            return
+        try:
+            await self._ledger.agent_found(model, await self._agents.agent_for(model))
+        except AgentError:
+            return
+
+    async def _hold_against_window(
+        self, session: Session, usage: ContextUsage, draft: Message | None, cleanup: bool | None
+    ) -> None:
+        needed = usage.used_tokens + usage.reply_reserve_tokens
+        fits = usage.window_tokens is None or needed <= usage.window_tokens
+        if cleanup is None and self._cleaner.mode is CleanupMode.ASK and usage.needs_cleanup:
+            plan = await self._cleaner.plan(session, draft)
+            if plan.is_worthwhile:
+                raise CleanupWantedError(plan)
+        elif cleanup and not fits and (await self._cleaner.plan(session, draft)).leaving:
+            return
+        if not fits:
+            raise WindowFullError(
+                f"The window is full: with its answer this takes about {needed:,} tokens, and "
+                f"{session.model} holds {usage.window_tokens:,}.",
+                hint="Clean up or leave messages out, start a new session, or switch to a larger model.",
+                needed_tokens=needed,
+                window_tokens=usage.limit_tokens,
+            )
+
+    async def _hold_against_budgets(self, session: Session, quote: Quote) -> None:
+        if self._budgets is None:
+            return
+        warning = await self._budgets.check(session, quote)
+        warned = (session.id, local_today())
+        if warning and warned not in self._warned:
+            self._warned.add(warned)
+            self._publish(BudgetWarned(session_id=session.id, sentence=warning))
+
+
+def _hold_alone(model: str, usage: ContextUsage) -> None:
+    """Refuse what is longer than the window even without the messages before it."""
+    alone = usage.system_tokens + usage.summary_tokens + usage.draft_tokens
+    if usage.draft_tokens and usage.window_tokens and _SURE_SHARE * alone > usage.window_tokens:
+        raise WindowFullError(
+            f"The message is too long: about {alone:,} tokens, and {model} holds {usage.window_tokens:,}.",
+            hint="Shorten it, or switch to a model with a larger window.",
+            needed_tokens=alone,
+            window_tokens=usage.window_tokens,
+        )

@@ -1,0 +1,268 @@
+"""Runs turns: one task for each session that is being answered, and a queue of prompts behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from brim.core.admission import Admission
+from brim.core.agent import AgentInterface, AgentSource
+from brim.core.budgets import BudgetError, today_total
+from brim.core.cleaner import Cleaner
+from brim.core.cleanup import CleanupMode
+from brim.core.errors import AgentError, BrimError, CleanupWantedError, StoreError, WindowFullError
+from brim.core.events import (
+    ContextChanged,
+    DayChanged,
+    QueueChanged,
+    QueuePaused,
+    SessionChanged,
+    TurnEvent,
+    TurnFailed,
+    TurnFinished,
+    TurnStarted,
+)
+from brim.core.ledger import Ledger
+from brim.core.requests import Request
+from brim.core.store.protocol import SessionStore
+from brim.core.titles import title_from
+from brim.core.turns import LiveAnswer, Turn, run_turn
+from brim.core.types import Failure, Message, Session, Status
+
+_CLOSING_S = 5.0
+
+
+class TurnRunner:
+    """Starts, stops and queues turns.
+
+    Args:
+        store: where prompts and answers go.
+        publish: tells the watchers.
+        agents: who answers.
+        ledger: weighs and prices.
+        cleaner: makes room.
+        admission: lets prompts pass.
+        silence_s: seconds without a sign of life after which a turn fails as hung.
+    """
+
+    def __init__(
+        self,
+        store: SessionStore,
+        publish: Callable[[TurnEvent], None],
+        *,
+        agents: AgentSource,
+        ledger: Ledger,
+        cleaner: Cleaner,
+        admission: Admission,
+        silence_s: float,
+    ) -> None:
+        self._store = store
+        self._agents = agents
+        self._ledger = ledger
+        self._cleaner = cleaner
+        self._admission = admission
+        self._publish = publish
+        self._silence_s = silence_s
+        self._live: dict[str, LiveAnswer] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._waiting: dict[str, list[Turn]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._closing = False
+
+    def lock(self, session_id: str) -> asyncio.Lock:
+        """Return the lock under which turns of a session begin and its window is changed."""
+        return self._locks.setdefault(session_id, asyncio.Lock())
+
+    def live(self, session_id: str) -> Message | None:
+        """Return the answer being written, as far as it has come."""
+        live = self._live.get(session_id)
+        return live.message() if live else None
+
+    def running(self) -> frozenset[str]:
+        """Return the ids of the sessions that are being answered."""
+        return frozenset(self._live)
+
+    def is_busy(self, session_id: str) -> bool:
+        """Whether a turn of a session has not ended yet."""
+        return session_id in self._tasks
+
+    async def send(self, session_id: str, text: str, *, cleanup: bool | None, over_budget: bool) -> Turn:
+        """Ask, or queue the prompt while a turn runs; see `SessionManager.send`."""
+        if not text.strip():
+            raise ValueError("There is nothing to send.")
+        async with self.lock(session_id):
+            session = await self._store.session(session_id)
+            turn = Turn(session_id)
+            if session_id not in self._tasks:
+                following = session.queued[0] if session.queued else text
+                await self._admission.check(session, following, cleanup=cleanup, over_budget=over_budget)
+                if not session.queued:
+                    await self._start(session, turn, text=text, cleanup=cleanup)
+                    return turn
+            await self._set_queue(session_id, (*session.queued, text))
+            waiting = self._waiting.setdefault(session_id, [])
+            waiting.extend(Turn(session_id) for _ in range(len(session.queued) - len(waiting)))
+            waiting.append(turn)
+            if session_id not in self._tasks:
+                await self._start_next(await self._store.session(session_id), cleanup=cleanup)
+            return turn
+
+    async def retry(self, session_id: str, *, cleanup: bool | None, over_budget: bool) -> Turn:
+        """Ask again for the last prompt; see `SessionManager.retry`."""
+        async with self.lock(session_id):
+            session = await self._store.session(session_id)
+            if session_id in self._tasks:
+                raise BrimError("The answer is still being written.", hint="Stop it first.")
+            prompt = next(
+                (m for m in reversed(await self._store.tail(session_id, limit=2)) if m.role == "user"), None
+            )
+            if prompt is None:
+                raise BrimError("There is no prompt to ask again.")
+            await self._admission.check(session, "", cleanup=cleanup, over_budget=over_budget)
+            turn = Turn(session_id)
+            await self._start(session, turn, prompt=prompt, cleanup=cleanup)
+            return turn
+
+    async def stop(self, session_id: str) -> None:
+        """Stop the running answer; what came is kept and stored when this returns. The queue waits."""
+        task, live = self._tasks.get(session_id), self._live.get(session_id)
+        if live is not None:
+            live.stop()
+        if task is not None:
+            await asyncio.wait({task})
+
+    async def stop_all(self) -> None:
+        """Stop all turns for good."""
+        self._closing = True
+        tasks = list(self._tasks.values())
+        for live in self._live.values():
+            live.stop()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLOSING_S)
+
+    async def take_back_queue(self, session_id: str) -> tuple[str, ...]:
+        """Empty the queue and return the prompts that were in it, oldest first."""
+        async with self.lock(session_id):
+            queued = (await self._store.session(session_id)).queued
+            if queued:
+                await self._set_queue(session_id, ())
+            for turn in self._waiting.pop(session_id, []):
+                turn.withdraw()
+            return queued
+
+    async def _set_queue(self, session_id: str, texts: tuple[str, ...]) -> None:
+        await self._store.update_session(session_id, queued=texts)
+        self._publish(QueueChanged(session_id=session_id, texts=texts))
+
+    async def _go_on(self, session_id: str) -> None:
+        """Start the next prompt of the queue, unless the person has to decide something first."""
+        async with self.lock(session_id):
+            session = await self._store.session(session_id)
+            if session_id in self._tasks or not session.queued:
+                return
+            try:
+                await self._admission.check(session, session.queued[0], cleanup=None, over_budget=False)
+            except (CleanupWantedError, WindowFullError, BudgetError) as error:
+                self._publish(QueuePaused(session_id=session_id, sentence=error.sentence))
+                return
+            await self._start_next(session, cleanup=None)
+
+    async def _start_next(self, session: Session, *, cleanup: bool | None) -> None:
+        text, *rest = session.queued
+        waiting = self._waiting.get(session.id)
+        turn = waiting.pop(0) if waiting else Turn(session.id)
+        await self._start(session, turn, text=text, cleanup=cleanup)
+        await self._set_queue(session.id, tuple(rest))
+
+    async def _start(
+        self,
+        session: Session,
+        turn: Turn,
+        *,
+        text: str = "",
+        prompt: Message | None = None,
+        cleanup: bool | None,
+    ) -> None:
+        """Store the prompt (unless it is there) and an empty answer, and start the task of the turn."""
+        if session.model is None:
+            session = await self._store.update_session(session.id, model=await self._agents.default_model())
+            self._publish(SessionChanged(session=session))
+        if prompt is None:
+            prompt = Message(
+                role="user",
+                content=text,
+                tokens=self._ledger.weigh_text(session.model, text),
+                session_id=session.id,
+                parent_id=session.head_id,
+            )
+            await self._store.add_message(prompt)
+            if not session.title:
+                await self._store.update_session(session.id, title=title_from(text))
+        answer = Message(
+            role="assistant",
+            session_id=session.id,
+            parent_id=prompt.id,
+            model=session.model,
+            status=Status.STREAMING,
+            tokens=0,
+        )
+        session = await self._store.add_message(answer)
+        live = LiveAnswer(answer, self._store, self._publish)
+        request = Request(
+            self._store,
+            self._ledger,
+            self._cleaner,
+            prompt=prompt,
+            answer_id=answer.id,
+            cleanup=cleanup,
+            alive=live.wait_for,
+        )
+        self._live[session.id] = live
+        self._publish(SessionChanged(session=session))
+        self._publish(TurnStarted(session_id=session.id, prompt=prompt, answer=answer))
+        self._tasks[session.id] = asyncio.create_task(self._run(session, turn, live, request))
+
+    async def _run(self, session: Session, turn: Turn, live: LiveAnswer, request: Request) -> None:
+        async def agent() -> AgentInterface:
+            if session.model is None:
+                raise AgentError(
+                    "No model can be used.", hint="`brim doctor` says what is missing and how to mend it."
+                )
+            chosen = await self._agents.agent_for(session.model)
+            await self._ledger.agent_found(session.model, chosen)
+            return chosen
+
+        try:
+            ended = await run_turn(live, agent, request, silence_s=self._silence_s)
+            try:
+                ended = await self._ledger.settle(session, ended)
+                del self._live[session.id]
+                await self._close_turn(session, ended)
+            except StoreError as error:
+                failure = Failure(kind="store", sentence=error.sentence, hint=error.hint)
+                ended = ended.model_copy(update={"status": Status.FAILED, "failure": failure})
+                self._publish(TurnFailed(session_id=session.id, answer=ended))
+            turn.finish(ended)
+        finally:
+            self._live.pop(session.id, None)
+            del self._tasks[session.id]
+            turn.withdraw()
+        if ended.status is Status.COMPLETE and not self._closing:
+            await self._go_on(session.id)
+
+    async def _close_turn(self, session: Session, answer: Message) -> None:
+        """Tell the watchers that the turn is over, and clean the window if it is full."""
+        session = await self._store.session(session.id)
+        event = TurnFailed if answer.status is Status.FAILED else TurnFinished
+        self._publish(event(session_id=session.id, answer=answer))
+        self._publish(SessionChanged(session=session))
+        usage = await self._ledger.usage(session)
+        self._publish(ContextChanged(session_id=session.id, usage=usage))
+        self._publish(DayChanged(total=await today_total(self._store)))
+        if (
+            usage.needs_cleanup
+            and self._cleaner.mode is CleanupMode.AUTO
+            and answer.receipt is None
+            and answer.status is Status.COMPLETE
+        ):
+            await self._cleaner.clean(session, answer.id, reason="threshold", after_answer=True)
