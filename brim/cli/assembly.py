@@ -8,6 +8,7 @@ from typing import Any
 
 from brim.core.agent import AgentInterface
 from brim.core.catalogue import use_overrides
+from brim.core.cleanup import CleanupMode
 from brim.core.overrides import Overrides, load_overrides
 from brim.core.paths import Paths
 from brim.core.sessions import SessionManager
@@ -65,6 +66,10 @@ async def connect(
         min_messages_to_keep=settings.min_messages_to_keep,
         default_system_prompt=settings.system_prompt,
         max_tokens=settings.max_tokens,
+        cleanup_mode=CleanupMode(settings.cleanup_mode),
+        summary_model=settings.summary_model,
+        session_budget_usd=settings.session_budget_usd,
+        day_budget_usd=settings.day_budget_usd,
     )
     try:
         await manager.open()
