@@ -1,26 +1,26 @@
-"""One reader and one writer on a data file, and the journal that is written behind the stream."""
+"""The two threads that work on a data file: one writes, one reads, and the event loop waits for neither.
+
+Work is handed over as whole functions. A transaction is one of them, so it is as short as its statements, and
+a caller that is cancelled in the middle leaves nothing half done.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sqlite3
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, cast
 
 import aiosqlite
 
-from brim.core.errors import StoreError
-from brim.core.store.migrate import BUSY_TIMEOUT_S, migrations
-from brim.core.store.rows import storable
-from brim.core.types import ToolCall
+from brim.core.errors import NewerStoreError, StoreError
+from brim.core.store.migrate import BUSY_TIMEOUT_S, create_in_memory, newest_version
 
-FLUSH_S = 0.15
-"""How long journalled text may wait, in seconds. With the time that a commit takes it stays within 250 ms."""
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+"""What is done with the file, in the thread of the connection."""
 
 
 @contextmanager
@@ -28,133 +28,125 @@ def store_errors() -> Iterator[None]:
     """Turn what SQLite raises into `StoreError`."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        hint = "Is the disk full?" if "full" in str(error) else ""
-        raise StoreError(f"The data file cannot be used: {error}.", hint=hint) from error
     except sqlite3.Error as error:
-        raise StoreError(f"The data file cannot be used: {error}.") from error
+        hint = {
+            sqlite3.SQLITE_BUSY: "Another program keeps it locked.",
+            sqlite3.SQLITE_FULL: "Is the disk full?",
+            sqlite3.SQLITE_READONLY: "May you write to its folder?",
+        }.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
+        raise StoreError(f"The data file cannot be used: {error}.", hint=hint) from error
 
 
-class Connection:
-    """The connections to one data file; ``None`` as path is a store in memory, with one connection for both."""
+class _Connection(aiosqlite.Connection):
+    """A connection that runs whole functions in its thread."""
+
+    def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
+        super().__init__(connector, iter_chunk_size=64)
+        # A program that ends without closing must end all the same.
+        self._thread.daemon = True
+
+    async def run(self, work: Work[T]) -> T:
+        return cast("T", await self._execute(work, self._conn))  # type: ignore[no-untyped-call]  # not annotated there
+
+
+class Connections:
+    """The writer and the reader of one data file.
+
+    Args:
+        path: the file, which has the newest schema already; ``None`` keeps everything in memory, where one
+            connection does both.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._turn = asyncio.Lock()
+        self._writer: _Connection | None = None
+        self._reader: _Connection | None = None
 
     async def open(self) -> None:
-        """Connect. The file has the newest schema already; memory gets it here."""
-        self._writer = await self._connect()
-        if self._path is None:
-            for _, script in migrations():
-                await self._writer.executescript(script)
-            self._reader = self._writer
-        else:
-            self._reader = await self._connect()
-            await self._reader.execute("PRAGMA query_only = ON")
-
-    async def _connect(self) -> aiosqlite.Connection:
-        target = ":memory:" if self._path is None else self._path
-        opening = aiosqlite.connect(target, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        # A program that ends without closing must end all the same.
-        opening._thread.daemon = True
-        connection = await opening
-        connection.row_factory = sqlite3.Row
-        await connection.execute("PRAGMA foreign_keys = ON")
-        await connection.execute("PRAGMA synchronous = NORMAL")
-        return connection
+        """Connect."""
+        with store_errors():
+            writer = _Connection(partial(_connect, self._path, is_reader=False))
+            await writer
+            self._writer = writer
+            if self._path is None:
+                await writer.run(create_in_memory)
+                self._reader = writer
+            else:
+                reader = _Connection(partial(_connect, self._path, is_reader=True))
+                await reader
+                self._reader = reader
 
     async def close(self) -> None:
-        """Disconnect."""
-        if self._reader is not self._writer:
-            await self._reader.close()
-        await self._writer.close()
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
-        """Write in one short transaction; all of it is kept, or nothing."""
+        """Finish what was asked for, and disconnect."""
+        writer, reader = self._writer, self._reader
+        self._writer = self._reader = None
         with store_errors():
-            async with self._turn:
-                try:
-                    await self._writer.execute("BEGIN IMMEDIATE")
-                    yield self._writer
-                except BaseException:
-                    await self._writer.rollback()
-                    raise
-                await self._writer.commit()
-
-    async def rows(self, sql: str, values: Iterable[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
-        """Read all rows of a query."""
-        with store_errors():
-            return list(await self._reader.execute_fetchall(sql, values))
-
-
-@dataclass(slots=True)
-class _Waiting:
-    texts: list[str] = field(default_factory=list)
-    reasonings: list[str] = field(default_factory=list)
-    calls: list[ToolCall] = field(default_factory=list)
-
-
-class Journal:
-    """Writes what comes of streaming answers, a moment after it came, as rows that are only ever added.
-
-    A failure to write is raised to the next one who adds.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._waiting: dict[str, _Waiting] = {}
-        self._seq: defaultdict[str, int] = defaultdict(int)
-        self._wake = asyncio.Event()
-        self._failure: StoreError | None = None
-        self._task = asyncio.create_task(self._run())
-
-    def add(self, message_id: str, text: str, reasoning: str, call: ToolCall | None) -> None:
-        """Take in a piece of an answer. Raises `StoreError` if an earlier piece could not be written."""
-        if self._failure is not None:
-            raise self._failure
-        waiting = self._waiting.setdefault(message_id, _Waiting())
-        if text:
-            waiting.texts.append(text)
-        if reasoning:
-            waiting.reasonings.append(reasoning)
-        if call is not None:
-            waiting.calls.append(call)
-        self._wake.set()
-
-    def forget(self, message_id: str) -> None:
-        """Drop what waits for an answer that is being written whole."""
-        self._waiting.pop(message_id, None)
-        self._seq.pop(message_id, None)
-
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            await asyncio.sleep(FLUSH_S)
             try:
-                await self.flush()
-            except StoreError as error:
-                self._failure = error
-                return
+                if reader is not None and reader is not writer:
+                    await reader.close()
+            finally:
+                if writer is not None:
+                    await writer.close()
 
-    async def flush(self) -> None:
-        """Write all that waits."""
-        if not self._waiting:
-            return
-        waiting, self._waiting = self._waiting, {}
-        rows = []
-        for message_id, piece in waiting.items():
-            self._seq[message_id] += 1
-            calls = json.dumps([call.model_dump() for call in piece.calls]) if piece.calls else "[]"
-            text, reasoning = storable("".join(piece.texts)), storable("".join(piece.reasonings))
-            rows.append((message_id, self._seq[message_id], text, reasoning, calls))
-        async with self._connection.transaction() as file:
-            await file.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?)", rows)
+    async def write(self, work: Work[T], *, is_synced: bool = True) -> T:
+        """Do ``work`` in one transaction: all of it is kept, or nothing.
 
-    async def close(self) -> None:
-        """Write what waits and end."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        await self.flush()
+        Args:
+            work: what to do.
+            is_synced: whether the disk itself has it on return, which a power cut does not undo; else only
+                the system has, which outlives the process.
+        """
+        if self._writer is None:
+            raise StoreError("The data file is closed.")
+        with store_errors():
+            return await self._writer.run(partial(_in_transaction, work, is_synced))
+
+    async def read(self, work: Work[T]) -> T:
+        """Do ``work``, which only reads; all its queries see one moment of the file."""
+        if self._reader is None:
+            raise StoreError("The data file is closed.")
+        with store_errors():
+            return await self._reader.run(partial(_in_snapshot, work))
+
+
+def _connect(path: Path | None, *, is_reader: bool) -> sqlite3.Connection:
+    file = sqlite3.connect(":memory:" if path is None else path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        file.row_factory = sqlite3.Row
+        file.execute("PRAGMA foreign_keys = ON")
+        if not file.execute("PRAGMA foreign_keys").fetchone()[0]:
+            raise StoreError("This Python's SQLite cannot enforce foreign keys, which brim relies on.")
+        if is_reader:
+            file.execute("PRAGMA query_only = ON")
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _in_transaction(work: Work[T], is_synced: bool, file: sqlite3.Connection) -> T:
+    file.execute(f"PRAGMA synchronous = {'FULL' if is_synced else 'NORMAL'}")
+    file.execute("BEGIN IMMEDIATE")
+    try:
+        version, newest = file.execute("PRAGMA user_version").fetchone()[0], newest_version()
+        if version > newest:
+            raise NewerStoreError(
+                f"A newer brim has changed the data file (schema {version}, this one knows {newest}).",
+                hint="Quit this brim and start it again.",
+            )
+        result = work(file)
+        file.execute("COMMIT")
+    except BaseException:
+        if file.in_transaction:
+            file.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _in_snapshot(work: Work[T], file: sqlite3.Connection) -> T:
+    file.execute("BEGIN")
+    try:
+        return work(file)
+    finally:
+        if file.in_transaction:
+            file.execute("COMMIT")

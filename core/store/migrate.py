@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,11 +20,17 @@ BUSY_TIMEOUT_S = 30.0
 """How long a connection waits for another process's write to end."""
 
 
-def migrations() -> list[tuple[int, str]]:
+@cache
+def migrations() -> tuple[tuple[int, str], ...]:
     """Return the schema's versions, as number and SQL, in order."""
     folder = files("brim.core.store") / "migrations"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return [(int(name.split("_")[0]), (folder / name).read_text(encoding="utf-8")) for name in names]
+    return tuple((int(name.split("_")[0]), (folder / name).read_text(encoding="utf-8")) for name in names)
+
+
+def newest_version() -> int:
+    """Return the newest version of the schema that this brim knows."""
+    return migrations()[-1][0]
 
 
 def migrate(path: Path) -> Path | None:
@@ -36,8 +43,7 @@ def migrate(path: Path) -> Path | None:
         NewerStoreError: the file was written by a newer version.
         StoreError: it is no data file of brim, or cannot be read or written.
     """
-    steps = migrations()
-    newest = steps[-1][0]
+    newest = newest_version()
     try:
         _make_private(path)
         with (
@@ -52,12 +58,7 @@ def migrate(path: Path) -> Path | None:
                 )
             backup = _back_up(file, path, version) if 0 < version < newest else None
             file.execute("PRAGMA journal_mode = WAL")
-            for number, script in steps:
-                if number > version:
-                    file.executescript(
-                        f"BEGIN IMMEDIATE; {script}; PRAGMA application_id = {APPLICATION_ID}; "
-                        f"PRAGMA user_version = {number}; COMMIT;"
-                    )
+            _bring_up(file, version)
             return backup
     except sqlite3.DatabaseError as error:
         raise StoreError(
@@ -66,6 +67,21 @@ def migrate(path: Path) -> Path | None:
         ) from error
     except OSError as error:
         raise StoreError(f"{path} cannot be opened: {error.strerror or error}.") from error
+
+
+def create_in_memory(file: sqlite3.Connection) -> None:
+    """Give a database in memory the newest schema."""
+    _bring_up(file, 0)
+
+
+def _bring_up(file: sqlite3.Connection, version: int) -> None:
+    file.create_function("casefold", 1, str.casefold, deterministic=True)
+    for number, script in migrations():
+        if number > version:
+            file.executescript(
+                f"BEGIN IMMEDIATE;\n{script}\n;PRAGMA application_id = {APPLICATION_ID}; "
+                f"PRAGMA user_version = {number}; COMMIT;"
+            )
 
 
 def _version(file: sqlite3.Connection, path: Path) -> int:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from brim.core.types import CleanupReceipt, ContextRow, Message, OutlineRow, Session, ToolCall
+from brim.core.types import CleanupReceipt, ContextRow, Message, OutlineRow, PromptParts, Session, ToolCall
 from brim.core.usage import Usage
 
 
@@ -128,8 +128,15 @@ class SessionStore(Protocol):
         """Add to a streaming answer without waiting; on disk within 250 ms. Cost grows with the addition."""
         ...
 
+    async def foresee(self, message_id: str, parts: PromptParts) -> None:
+        """Keep with an answer what its prompt is expected to be made of, before the request leaves."""
+        ...
+
     async def finish_message(self, message: Message) -> Session:
         """Write an answer as it is at its end; its journal is dropped and the session's totals move.
+
+        What may have changed while the answer came stays as it is stored: pin, place in the window, receipt.
+        ``prompt_parts`` stays if the message has none. An answer that has ended already is not counted again.
 
         ``usage``, ``cost_usd`` and ``cache_saved_usd`` are added to the session once, with ``turns`` and
         ``priced_turns``, and to the spending of the day. ``turn_tokens`` moves a third of the way to what

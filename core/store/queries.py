@@ -3,75 +3,124 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-MOST_VALUES = 500
-"""How many values one statement is given at most."""
+from brim.core.store.rows import MOST_PICOS
 
 SESSION = "SELECT * FROM sessions WHERE id = ?"
 SESSIONS_BY_START = """
     SELECT * FROM sessions WHERE id >= :start AND id < :end AND deleted_at IS NULL ORDER BY id LIMIT :limit
 """
-COUNT_SESSIONS = "SELECT count(*) FROM sessions WHERE deleted_at IS NULL"
+COUNT_SESSIONS = "SELECT listed FROM session_count"
 
 MESSAGE_ADDED = """
     UPDATE sessions
-    SET head_id = :head, updated_at = :at, messages = messages + 1, window_tokens = window_tokens + :weight
+    SET head_id = :head, updated_at = :at, messages = messages + 1,
+        window_tokens = window_tokens + :weight, pinned_tokens = pinned_tokens + :pinned
     WHERE id = :id
 """
-TURN_COUNTED = """
-    UPDATE sessions
-    SET updated_at = :at, tokens = tokens + :tokens, cost = cost + :cost,
-        turns = turns + :turns, priced_turns = priced_turns + :priced
-    WHERE id = :id
-"""
+TOUCHED = "UPDATE sessions SET updated_at = max(updated_at, :at) WHERE id = :id"
 
+
+def _grown(column: str) -> str:
+    """Return the sum of a column of money and a value, as far as an integer holds it."""
+    return f"{column} = max(min({column} + :{column}, {MOST_PICOS}), -{MOST_PICOS})"
+
+
+TURN_COUNTED = f"""
+    UPDATE sessions
+    SET updated_at = max(updated_at, :at), tokens = tokens + :tokens, {_grown("cost")}, {_grown("cache_saved")},
+        turns = turns + 1, priced_turns = priced_turns + :priced_turns, turn_tokens = :turn_tokens
+    WHERE id = :id
+"""
+_TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+SPENT = f"""
+    INSERT INTO spending (day, model, turns, priced_turns, {", ".join(_TOKENS)}, estimated, cost, cache_saved)
+    VALUES (:day, :model, 1, :priced_turns, {", ".join(f":{name}" for name in _TOKENS)}, :estimated, :cost,
+            :cache_saved)
+    ON CONFLICT (day, model) DO UPDATE SET
+        turns = turns + 1, priced_turns = priced_turns + :priced_turns,
+        {", ".join(f"{name} = {name} + :{name}" for name in _TOKENS)},
+        estimated = max(estimated, :estimated), {_grown("cost")}, {_grown("cache_saved")}
+"""
+SPENDING = "SELECT * FROM spending WHERE day >= ? ORDER BY day, model"
+FORESEEN = """
+    SELECT model, prompt_parts, usage FROM messages INDEXED BY messages_foreseen
+    WHERE prompt_parts IS NOT NULL AND usage IS NOT NULL AND json_extract(usage, '$.estimated') = 0
+    ORDER BY created_at DESC LIMIT ?
+"""
+MODEL_FACTS = "SELECT estimator, window_tokens FROM models WHERE model = ?"
+KEEP_MODEL_FACTS = "INSERT OR REPLACE INTO models (model, estimator, window_tokens) VALUES (?, ?, ?)"
+
+# A path has no forks, so its rows come as they are found: from its end back to its beginning.
 _PATH = """
     WITH RECURSIVE path (id, parent_id, back) AS (
-        SELECT id, parent_id, 0 FROM messages WHERE id = {start}
+        SELECT id, parent_id, 0 FROM messages INDEXED BY messages_path WHERE id = {start}
         UNION ALL
         SELECT messages.id, messages.parent_id, back + 1
-        FROM path CROSS JOIN messages ON messages.id = path.parent_id {bound}
+        FROM path CROSS JOIN messages INDEXED BY messages_path ON messages.id = path.parent_id {bound}
     )
 """
 _HEAD = "(SELECT head_id FROM sessions WHERE id = :session)"
 _BEFORE = "(SELECT parent_id FROM messages WHERE id = :before)"
 _BOUND = "WHERE back < :limit - 1"
-_JOINED = "FROM path CROSS JOIN messages ON messages.id = path.id"
+_ROWS = "FROM path CROSS JOIN messages ON messages.id = path.id"
+_WEIGHTS = "FROM path CROSS JOIN messages INDEXED BY messages_path ON messages.id = path.id"
 
 _WHOLE = _PATH.format(start=_HEAD, bound="")
-TAIL = (
-    _PATH.format(start=_HEAD, bound=_BOUND)
-    + f"SELECT messages.* {_JOINED} WHERE back < :limit ORDER BY back DESC"
+TAIL_BACK = _PATH.format(start=_HEAD, bound=_BOUND) + f"SELECT messages.* {_ROWS} WHERE back < :limit"
+TAIL_BEFORE_BACK = (
+    _PATH.format(start=_BEFORE, bound=_BOUND) + f"SELECT messages.* {_ROWS} WHERE back < :limit"
 )
-TAIL_BEFORE = (
-    _PATH.format(start=_BEFORE, bound=_BOUND)
-    + f"SELECT messages.* {_JOINED} WHERE back < :limit ORDER BY back DESC"
+OUTLINE_BACK = _WHOLE + f"SELECT messages.id, role, chars, lines {_WEIGHTS}"
+CONTEXT_BACK = _WHOLE + (
+    "SELECT messages.id, role, status, created_at, opening, tokens, tokens_estimated, in_window, pinned, left_out, "
+    f"shortened_chars, prompt_parts, usage, receipt {_ROWS}"
 )
-OUTLINE = _WHOLE + f"SELECT messages.id, role, chars, lines {_JOINED} ORDER BY back DESC"
-TRANSCRIPT = _WHOLE + f"SELECT messages.* {_JOINED} ORDER BY back DESC"
-WINDOW = _WHOLE + f"SELECT messages.* {_JOINED} WHERE in_window ORDER BY back DESC"
-RECOUNT_WINDOW = (
-    "UPDATE sessions SET window_tokens = ("
-    + _PATH.format(start="sessions.head_id", bound="")
-    + f"SELECT coalesce(sum(tokens), 0) {_JOINED} WHERE in_window) WHERE id = :id"
+TRANSCRIPT_BACK = _WHOLE + f"SELECT messages.* {_ROWS}"
+WINDOW_BACK = (
+    _WHOLE
+    + """
+    SELECT messages.* FROM path CROSS JOIN messages AS weights INDEXED BY messages_path ON weights.id = path.id
+    CROSS JOIN messages ON messages.id = path.id WHERE weights.in_window
+"""
 )
+PATH_BACK = _WHOLE + "SELECT id FROM path"
+WEIGHTS_BACK = _WHOLE + f"SELECT messages.id, in_window, pinned, tokens, summary_tokens {_WEIGHTS}"
+MESSAGE = "SELECT * FROM messages WHERE id = ?"
+WEIGHT = "SELECT in_window, pinned, tokens FROM messages WHERE id = ? AND session_id = ?"
+STATE = "SELECT session_id, parent_id, status, in_window, pinned, tokens FROM messages WHERE id = ?"
+PROMPTS = """
+    SELECT content FROM messages INDEXED BY messages_prompts
+    CROSS JOIN sessions ON sessions.id = messages.session_id
+    WHERE role = 'user' AND deleted_at IS NULL ORDER BY messages.created_at DESC
+"""
 
 STREAMING_WRITERS = "SELECT DISTINCT writer FROM messages WHERE status = 'streaming'"
 STREAMING_OF_WRITER = "SELECT * FROM messages WHERE status = 'streaming' AND writer IS ?"
 JOURNAL = "SELECT text, reasoning, tool_calls FROM journal WHERE message_id = ? ORDER BY seq"
+APPEND_TO_JOURNAL = """
+    INSERT INTO journal (message_id, seq, text, reasoning, tool_calls)
+    SELECT id, coalesce((SELECT max(seq) FROM journal WHERE message_id = :id), 0) + 1, :text, :reasoning, :calls
+    FROM messages WHERE id = :id AND status = 'streaming'
+"""
 DROP_JOURNAL = "DELETE FROM journal WHERE message_id = ?"
 
-WEIGHT_CHANGES = """
-    UPDATE sessions SET window_tokens = window_tokens + :new - coalesce(
-        (SELECT tokens FROM messages WHERE id = :message AND in_window), 0
-    ) WHERE id = :session
+COUNT_WINDOW = """
+    UPDATE sessions
+    SET window_tokens = :window, pinned_tokens = :pinned, summary_id = :summary_id, summary_tokens = :summary
+    WHERE id = :id
 """
-WEIGH = "UPDATE messages SET tokens = ?, tokens_estimated = ? WHERE id = ?"
-SET_IN_WINDOW = "UPDATE messages SET in_window = ? WHERE id = ?"
-SET_RECEIPT = "UPDATE messages SET receipt = ? WHERE id = ?"
-SET_PINNED = "UPDATE messages SET pinned = ? WHERE id = ?"
-PROMPTS = "SELECT content FROM messages WHERE role = 'user' ORDER BY created_at DESC LIMIT :limit"
+GROW_WINDOW = """
+    UPDATE sessions SET window_tokens = window_tokens + :window, pinned_tokens = pinned_tokens + :pinned
+    WHERE id = :id
+"""
+WEIGH = "UPDATE messages SET tokens = ?, tokens_estimated = ? WHERE id = ? AND session_id = ?"
+LEAVE = "UPDATE messages SET in_window = 0 WHERE id = ? AND session_id = ? AND NOT pinned"
+RETURN = "UPDATE messages SET in_window = 1 WHERE id = ? AND session_id = ? AND NOT left_out"
+SHORTEN = """
+    UPDATE messages SET shortened_chars = ?, tokens = ?, tokens_estimated = 1 WHERE id = ? AND session_id = ?
+"""
+FORESEE = "UPDATE messages SET prompt_parts = ? WHERE id = ?"
 
 
 def insert(table: str, columns: Iterable[str]) -> str:
@@ -85,25 +134,17 @@ def update(table: str, columns: Iterable[str]) -> str:
     return f"UPDATE {table} SET {', '.join(f'{name} = :{name}' for name in columns if name != 'id')} WHERE id = :id"
 
 
-def messages_by_id(count: int) -> str:
-    """Return the query for ``count`` messages by their ids."""
-    return f"SELECT * FROM messages WHERE id IN ({', '.join('?' * count)})"
-
-
-def list_sessions(after: tuple[int, str] | None, title: str) -> tuple[str, dict[str, Any]]:
-    """Return the query for a page of the list and its values besides ``:limit``.
+def list_sessions(*, is_continued: bool, is_filtered: bool) -> str:
+    """Return the query for a page of the list, whose values are ``:limit`` and those of its conditions.
 
     Args:
-        after: ``updated_at`` and id of the last session of the page before.
-        title: text that the title must hold, letter case aside; empty for all.
+        is_continued: whether it begins after the session with ``:after_at`` and ``:after_id``.
+        is_filtered: whether the title must hold ``:title``, as `title_key` writes it.
     """
-    conditions, values = ["deleted_at IS NULL"], dict[str, Any]()
-    if after is not None:
+    conditions = ["deleted_at IS NULL"]
+    if is_continued:
         conditions.append("(updated_at, id) < (:after_at, :after_id)")
-        values |= {"after_at": after[0], "after_id": after[1]}
-    if title:
-        conditions.append("title LIKE :title ESCAPE '\\'")
-        escaped = title.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        values["title"] = f"%{escaped}%"
+    if is_filtered:
+        conditions.append("instr(title_key, :title) > 0")
     where = " AND ".join(conditions)
-    return f"SELECT * FROM sessions WHERE {where} ORDER BY updated_at DESC, id DESC LIMIT :limit", values
+    return f"SELECT * FROM sessions WHERE {where} ORDER BY updated_at DESC, id DESC LIMIT :limit"

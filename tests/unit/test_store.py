@@ -118,11 +118,14 @@ async def test_cleaning_and_bringing_back_move_the_weight(store):
     receipt = CleanupReceipt(
         before_tokens=60, after_tokens=40, left_ids=left, kept=4, pinned=0, reached_target=True
     )
-    assert (await store.clean(session.id, messages[5].id, receipt)).window_tokens == 40
+    cleaned = await store.clean(session.id, messages[5].id, receipt, leaving=left)
+    assert cleaned.window_tokens == 40
     assert [m.id for m in await store.window(session.id)] == [m.id for m in messages[2:]]
     assert (await store.message(messages[5].id)).receipt == receipt
     assert len(await store.transcript(session.id)) == 6
-    assert (await store.bring_back(session.id, left)).window_tokens == 60
+    undone = receipt.model_copy(update={"undone": True})
+    back = await store.clean(session.id, messages[5].id, undone, returning=left)
+    assert back.window_tokens == 60
 
 
 async def test_weighing_moves_the_total_by_the_difference(store):
