@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
 
 from brim.core.agent import AgentInterface
 from brim.core.events import Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported
@@ -13,7 +16,7 @@ from brim.core.types import AgentConfig, AgentContext, AgentResponse
 from brim.core.usage import Usage
 from brim.providers.answers import collect, count, mapping, text
 from brim.providers.faults import Asked, anthropic_errors, anthropic_fault, cut, no_answer, refused
-from brim.providers.prompts import alternating, prompt_of
+from brim.providers.prompts import Turn, prompt_of
 from brim.providers.retries import Retries, waiting
 from brim.providers.server import CONNECT_TIMEOUT_S, Server
 
@@ -23,6 +26,13 @@ if TYPE_CHECKING:
 LONGEST_ANSWER_TOKENS = 8192
 """What is asked for where the configuration names no limit; the API wants one."""
 
+CACHE_HOLDS_S = 300.0
+"""How long the provider keeps what it has cached, from its last use on."""
+
+_BREAKPOINT = {"cache_control": {"type": "ephemeral"}}
+_REFUSALS = ("cache_control", "valid string", "str type expected")
+"""Words of servers that know no breakpoints, or no blocks to put them on."""
+
 
 class AnthropicServer(Server["AsyncAnthropic"]):
     """Anthropic, or a server that is compatible with it."""
@@ -31,6 +41,18 @@ class AnthropicServer(Server["AsyncAnthropic"]):
     own_url = "https://api.anthropic.com"
     own_name = "Anthropic"
     own_key_variable = "ANTHROPIC_API_KEY"
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: SecretStr | None = None,
+        *,
+        name: str | None = None,
+        key_variable: str | None = None,
+    ) -> None:
+        super().__init__(base_url, api_key, name=name, key_variable=key_variable)
+        self.refuses_cache: set[str] = set()
+        """The models for which the server has refused breakpoints: behind a gateway only some do."""
 
     def _make_client(self) -> AsyncAnthropic:
         import anthropic
@@ -91,7 +113,7 @@ async def stream_messages(
     """Ask a server's messages and yield what comes.
 
     The response is closed when the generator is. A failed request is tried again only while nothing of the
-    answer has come.
+    answer has come; a server that refuses breakpoints is asked once more without them.
 
     Raises:
         AgentError: what failed, in words for a person.
@@ -104,6 +126,9 @@ async def stream_messages(
         try:
             stream = await _open(client, request_body(server, config, context), config.timeout_s)
         except anthropic_errors() as error:
+            if config.model not in server.refuses_cache and _refuses_cache(error):
+                server.refuses_cache.add(config.model)
+                continue
             fault = anthropic_fault(error, asked)
             if (pause_s := retries.pause_s(fault)) is None:
                 raise fault from None
@@ -127,14 +152,51 @@ def request_body(server: AnthropicServer, config: AgentConfig, context: AgentCon
     body: dict[str, Any] = {
         "model": config.model,
         "max_tokens": config.max_tokens or LONGEST_ANSWER_TOKENS,
-        "messages": [{"role": turn.role, "content": turn.text} for turn in alternating(prompt.turns)],
         "stream": True,
     }
-    if prompt.system:
-        body["system"] = prompt.system
+    if config.model in server.refuses_cache:
+        body["messages"] = [{"role": turn.role, "content": turn.text} for turn in prompt.turns]
+        body |= {"system": prompt.system} if prompt.system else {}
+    else:
+        # A question without a conversation, such as one for a summary, is asked once: nothing would read it.
+        goes_on = bool(context.session_id) or len(prompt.turns) > 1
+        body["messages"] = _cached_turns(prompt.turns) if goes_on else _turns(prompt.turns)
+        body |= {"system": _cached_system(prompt.system_parts)} if prompt.system else {}
     if config.temperature is not None and not server.is_own:
         body["temperature"] = config.temperature
     return body
+
+
+def _cached_system(parts: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the system prompt with a breakpoint behind its first part and one behind the last.
+
+    What the person wrote outlasts the summary behind it, and both outlast a cleanup of the messages.
+    """
+    marked = {0, len(parts) - 1}
+    return [
+        {"type": "text", "text": part} | (_BREAKPOINT if place in marked else {})
+        for place, part in enumerate(parts)
+    ]
+
+
+def _turns(turns: tuple[Turn, ...]) -> list[dict[str, Any]]:
+    return [{"role": turn.role, "content": [{"type": "text", "text": turn.text}]} for turn in turns]
+
+
+def _cached_turns(turns: tuple[Turn, ...]) -> list[dict[str, Any]]:
+    """Return the turns with breakpoints behind the newest question and the one before it.
+
+    The first writes what the next request reads. The second is where the last request wrote, and so is read
+    however many blocks lie between: the provider looks only 20 blocks back. Both and the system prompt's are
+    the four that the API allows; a prompt too short to be cached is answered as if there were none.
+    """
+    sent = _turns(turns)
+    questions = [message for message in sent if message["role"] == "user"]
+    for message in questions[-2:]:
+        block = message["content"][-1]
+        if block["text"].strip():  # the API refuses a breakpoint on an empty block
+            block |= _BREAKPOINT
+    return sent
 
 
 class MessageReader:
@@ -160,6 +222,9 @@ class MessageReader:
                 message = mapping(fields.get("message"))
                 self._model = text(message.get("model")) or None
                 self._count(message.get("usage"))
+                # Of an answer that is stopped nothing more will come. Hardly anything of it is counted yet.
+                if (usage := usage_of(self._counts)) is not None:
+                    yield UsageReported(replace(usage, output_tokens=0, reasoning_tokens=0))
             case "content_block_start":
                 yield from self._read_block(mapping(fields.get("content_block")))
             case "content_block_delta":
@@ -169,7 +234,6 @@ class MessageReader:
                 self.stop_reason = text(delta.get("stop_reason")) or self.stop_reason
                 self._explanation = text(mapping(delta.get("stop_details")).get("explanation"))
                 self._count(fields.get("usage"))
-                # Not sooner: the count that begins the stream has hardly anything of the answer in it.
                 if (usage := usage_of(self._counts)) is not None:
                     yield UsageReported(usage)
 
@@ -181,8 +245,13 @@ class MessageReader:
             yield TextDelta(words)
 
     def _count(self, usage: object) -> None:
-        """Take in a count: each replaces the earlier one, and what it leaves out stays."""
-        self._counts |= {name: value for name, value in mapping(usage).items() if value is not None}
+        """Take in a count: each replaces the earlier one, and what it leaves out stays.
+
+        Counts only grow, so a later 0 is a server's way to leave something out.
+        """
+        self._counts |= {
+            name: value for name, value in mapping(usage).items() if value or name not in self._counts
+        }
 
     def done(self) -> Done:
         """Return the end of the answer.
@@ -198,22 +267,24 @@ class MessageReader:
 
 
 def usage_of(reported: object) -> Usage | None:
-    """Map a server's count onto `Usage`; ``None`` where nothing was counted.
+    """Map a server's count onto `Usage`; ``None`` where it did not count the prompt.
 
     ``input_tokens`` exclude those read from the cache and written to it. Thinking is part of
     ``output_tokens``.
     """
     fields = mapping(reported)
+    # What was written is told as a sum and by how long it is kept; some servers leave out the sum.
+    kept = mapping(fields.get("cache_creation"))
     usage = Usage(
         input_tokens=count(fields.get("input_tokens")),
         cache_read_tokens=count(fields.get("cache_read_input_tokens")),
-        cache_write_tokens=count(fields.get("cache_creation_input_tokens")),
+        cache_write_tokens=count(fields.get("cache_creation_input_tokens")) or sum(map(count, kept.values())),
         output_tokens=(output := count(fields.get("output_tokens"))),
         reasoning_tokens=min(
             output, count(mapping(fields.get("output_tokens_details")).get("thinking_tokens"))
         ),
     )
-    return usage if usage.total_tokens else None
+    return usage if usage.prompt_tokens else None
 
 
 async def _open(client: AsyncAnthropic, body: dict[str, Any], silence_s: float) -> AsyncStream[object]:
@@ -231,4 +302,15 @@ async def _open(client: AsyncAnthropic, body: dict[str, Any], silence_s: float) 
         options={"timeout": httpx2.Timeout(silence_s, connect=min(CONNECT_TIMEOUT_S, silence_s))},
         stream=True,
         stream_cls=AsyncStream[object],
+    )
+
+
+def _refuses_cache(error: Exception) -> bool:
+    """Whether a server did not take the request because of its breakpoints or of the blocks that carry them."""
+    import anthropic
+
+    return (
+        isinstance(error, anthropic.APIStatusError)
+        and error.status_code in (400, 422)
+        and any(word in f"{error.message} {error.body}" for word in _REFUSALS)
     )

@@ -20,6 +20,10 @@ from brim.providers.server import CONNECT_TIMEOUT_S, Server
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
 
+# OpenAI and most others; DeepSeek; LiteLLM. In details or, like Kimi's ``cached_tokens``, beside them.
+_READ_FIELDS = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+_WRITE_FIELDS = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+
 
 class OpenAIServer(Server["AsyncOpenAI"]):
     """OpenAI, or a server that is compatible with it."""
@@ -148,8 +152,9 @@ class ChatReader:
         fields = mapping(chunk)
         self._heard = True
         self._model = text(fields.get("model")) or self._model
-        choices = fields.get("choices")
-        for choice in map(mapping, choices if isinstance(choices, list) else ()):
+        listed = fields.get("choices")
+        choices = [mapping(choice) for choice in listed] if isinstance(listed, list) else []
+        for choice in choices:
             delta = mapping(choice.get("delta"))
             if reasoning := text(delta.get("reasoning_content")) or text(delta.get("reasoning")):
                 yield ReasoningDelta(reasoning)
@@ -157,7 +162,9 @@ class ChatReader:
                 self.began = True
                 yield TextDelta(words)
             self.finish_reason = text(choice.get("finish_reason")) or self.finish_reason
-        usage = usage_of(fields.get("usage"))
+        # Groq has it in a field of its own, Kimi inside the last choice.
+        places = [fields, mapping(fields.get("x_groq")), *choices]
+        usage = next((usage for place in places if (usage := usage_of(place.get("usage")))), None)
         if usage is not None and usage != self._usage:
             self._usage = usage
             yield UsageReported(usage)
@@ -176,21 +183,28 @@ class ChatReader:
 
 
 def usage_of(reported: object) -> Usage | None:
-    """Map a server's count onto `Usage`; ``None`` where nothing was counted.
+    """Map a server's count onto `Usage`; ``None`` where it did not count the prompt.
 
-    ``prompt_tokens`` include those read from the cache and written to it. Reasoning is part of
-    ``completion_tokens``, except at servers whose total shows that they count it apart.
+    ``prompt_tokens`` include those read from the cache and written to it, ``completion_tokens`` those of
+    reasoning. Where ``total_tokens`` is more than both, the server counts one of them apart: Gemini and xAI
+    their reasoning, some gateways what the cache held.
     """
     fields = mapping(reported)
     prompt, output = count(fields.get("prompt_tokens")), count(fields.get("completion_tokens"))
-    if not prompt and not output:
+    if not prompt:
         return None
-    cached = mapping(fields.get("prompt_tokens_details"))
+    details = mapping(fields.get("prompt_tokens_details"))
+    read = _first_count(details, _READ_FIELDS) or _first_count(fields, _READ_FIELDS)
+    written = _first_count(details, _WRITE_FIELDS) or _first_count(fields, _WRITE_FIELDS)
     reasoning = count(mapping(fields.get("completion_tokens_details")).get("reasoning_tokens"))
-    if reasoning and count(fields.get("total_tokens")) == prompt + output + reasoning:
-        output += reasoning
-    read = min(count(cached.get("cached_tokens")), prompt)
-    written = min(count(cached.get("cache_write_tokens")), prompt - read)
+    apart = count(fields.get("total_tokens")) - prompt - output
+    if apart > 0 and apart == read + written:
+        prompt += apart
+    elif apart > 0 and reasoning in (0, apart):
+        output += apart
+        reasoning = apart
+    read = min(read, prompt)
+    written = min(written, prompt - read)
     return Usage(
         input_tokens=prompt - read - written,
         cache_read_tokens=read,
@@ -198,6 +212,10 @@ def usage_of(reported: object) -> Usage | None:
         output_tokens=output,
         reasoning_tokens=min(reasoning, output),
     )
+
+
+def _first_count(fields: dict[str, Any], names: tuple[str, ...]) -> int:
+    return next((found for name in names if (found := count(fields.get(name)))), 0)
 
 
 async def _open(client: AsyncOpenAI, body: dict[str, Any], silence_s: float) -> AsyncStream[object]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from brim.core.spoken import as_spoken
 from brim.core.types import AgentConfig, AgentContext
 
 LEFT_OUT = "[The messages before this one are left out.]"
@@ -22,26 +23,35 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A request's messages: the system prompt, empty if there is none, and the turns, the question last."""
+    """A request's messages: the parts of the system prompt, if there is one, and the turns, the question last."""
 
-    system: str
+    system_parts: tuple[str, ...]
     turns: tuple[Turn, ...]
+
+    @property
+    def system(self) -> str:
+        """The system prompt as one text, empty if there is none."""
+        return "\n\n".join(self.system_parts)
 
 
 def prompt_of(context: AgentContext, config: AgentConfig) -> Prompt:
     """Return what to send.
 
     The system messages of the history are the system prompt; the configuration's is used where there are
-    none. Messages without text (answers that failed at once) and those of tools are left out.
+    none. What tools did stands as text in the answer that used them; messages without any text (answers that
+    failed at once) are left out. The turns begin with the user and the sides alternate: some servers, and the
+    templates of many models, accept nothing else.
     """
-    history = [message for message in context.conversation_history if message.content.strip()]
-    system = "\n\n".join(message.content for message in history if message.role == "system")
+    history = [(message, as_spoken(message)) for message in context.conversation_history]
+    system = tuple(text for message, text in history if message.role == "system" and text.strip())
+    if not system and config.system_prompt:
+        system = (config.system_prompt,)
     turns = [
-        Turn(message.role, message.content)
-        for message in history
-        if message.role == "user" or message.role == "assistant"  # noqa: PLR1714 - narrows the type
+        Turn("user" if message.role == "user" else "assistant", text)
+        for message, text in history
+        if message.role != "system" and text.strip()
     ]
-    return Prompt(system or config.system_prompt, (*turns, Turn("user", context.input)))
+    return Prompt(system, tuple(alternating((*turns, Turn("user", context.input)))))
 
 
 def alternating(turns: tuple[Turn, ...]) -> Iterator[Turn]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,11 +15,13 @@ from brim.core import errors
 from brim.core.events import Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported, Waiting
 from brim.core.types import AgentConfig, AgentContext, Message
 from brim.core.usage import Usage
-from brim.providers.anthropic import AnthropicAgent
+from brim.providers.anthropic import AnthropicAgent, AnthropicServer
+from brim.providers.prompts import LEFT_OUT
 from tests.support.scripted_server import (
     CUT,
     STALL,
     Reply,
+    Request,
     ScriptedServer,
     message_delta,
     message_end,
@@ -83,6 +87,7 @@ async def test_an_answer_with_thinking_and_cumulative_usage(
     steps = [start, message_delta("thinking", "Hmm."), message_delta("text", "Because.")]
     server.play(Reply(steps=[*steps, *message_end("max_tokens", output_tokens=30)]))
     assert await run(agent) == [
+        UsageReported(Usage(input_tokens=10, cache_read_tokens=80, cache_write_tokens=5)),
         ReasoningDelta("Hmm."),
         TextDelta("Because."),
         UsageReported(Usage(input_tokens=10, cache_read_tokens=80, cache_write_tokens=5, output_tokens=30)),
@@ -103,13 +108,163 @@ async def test_what_is_sent(server: ScriptedServer) -> None:
     (request,) = server.requests
     assert request.path == "/v1/messages"
     assert request.headers["x-api-key"] == KEY
-    sent = request.body["messages"]
-    assert [message["role"] for message in sent] == ["user", "assistant", "user"]
-    assert sent[1]["content"] == "Left over."
-    assert sent[2]["content"] == "One?\n\nTwo?"
-    assert request.body["system"] == "Be brief."
+    assert [
+        (message["role"], [block["text"] for block in message["content"]])
+        for message in request.body["messages"]
+    ] == [("user", [LEFT_OUT]), ("assistant", ["Left over."]), ("user", ["One?\n\nTwo?"])]
+    assert [block["text"] for block in request.body["system"]] == ["Be brief."]
     assert request.body["temperature"] == 0.3
     assert request.body["max_tokens"] == 77
+
+
+def breakpoints(body: dict[str, Any]) -> list[str]:
+    """Return the texts of a request that have a breakpoint behind them, in the order of the prompt."""
+    blocks = [*body.get("system", []), *(block for turn in body["messages"] for block in turn["content"])]
+    marked = [block for block in blocks if "cache_control" in block]
+    assert all(block["cache_control"] == {"type": "ephemeral"} for block in marked)
+    return [block["text"] for block in marked]
+
+
+def prefixes(body: dict[str, Any]) -> list[str]:
+    """Return the prompt up to each of its breakpoints, as the provider's cache knows it."""
+    blocks = [("system", block) for block in body.get("system", [])]
+    blocks += [(turn["role"], block) for turn in body["messages"] for block in turn["content"]]
+    texts = [json.dumps([role, block["text"]]) for role, block in blocks]
+    return [
+        "".join(texts[: place + 1]) for place, (_, block) in enumerate(blocks) if "cache_control" in block
+    ]
+
+
+async def test_each_request_reads_what_the_one_before_it_wrote(server: ScriptedServer) -> None:
+    agent = make(server)
+    history = [
+        Message(role="system", content="Be brief."),
+        Message(role="system", content="A summary of what was said before."),
+    ]
+    for turn in range(4):
+        question = f"Question {turn}?"
+        server.play(messages(f"Answer {turn}."))
+        context = AgentContext(input=question, conversation_history=history, session_id="s1")
+        answer = await agent.process(context)
+        history += [
+            Message(role="user", content=question),
+            Message(role="assistant", content=answer.output),
+        ]
+    await agent.aclose()
+    bodies = [request.body for request in server.requests]
+    assert breakpoints(bodies[0]) == ["Be brief.", "A summary of what was said before.", "Question 0?"]
+    assert breakpoints(bodies[3])[2:] == ["Question 2?", "Question 3?"]
+    for earlier, later in pairwise(bodies):
+        assert prefixes(earlier)[-1] in prefixes(later)
+        assert len(prefixes(later)) <= 4
+    # A cleanup takes messages and makes another summary: what the person wrote is still read.
+    server.play(messages("Yes."))
+    cleaned = [history[0], Message(role="system", content="Another summary."), *history[-2:]]
+    await make(server).process(AgentContext(input="And?", conversation_history=cleaned, session_id="s1"))
+    assert prefixes(server.requests[-1].body)[0] == prefixes(bodies[-1])[0]
+
+
+async def test_a_question_that_is_asked_once_is_not_written_to_the_cache(
+    server: ScriptedServer, agent: AnthropicAgent
+) -> None:
+    system = [Message(role="system", content="Sum up what you are given.")]
+    server.play(messages("Yes."), messages("Yes."))
+    await agent.process(AgentContext(input="All of it.", conversation_history=system))
+    await agent.process(AgentContext(input="All of it.", conversation_history=system, session_id="s1"))
+    assert [breakpoints(request.body) for request in server.requests] == [
+        ["Sum up what you are given."],
+        ["Sum up what you are given.", "All of it."],
+    ]
+
+
+async def test_an_empty_question_has_no_breakpoint(server: ScriptedServer, agent: AnthropicAgent) -> None:
+    server.play(messages("Yes."))
+    await agent.process(AgentContext(input=" ", session_id="s1"))
+    assert breakpoints(server.requests[0].body) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "system.0.cache_control: Extra inputs are not permitted"),
+        (422, "body.messages.0.content: Input should be a valid string"),
+    ],
+)
+async def test_a_server_that_refuses_breakpoints_is_asked_once(
+    server: ScriptedServer, agent: AnthropicAgent, status: int, said: str
+) -> None:
+    def strict(request: Request) -> Reply:
+        texts = [request.body.get("system", ""), *(turn["content"] for turn in request.body["messages"])]
+        if not all(isinstance(text, str) for text in texts):
+            return refusal(status, error_body("invalid_request_error", said))
+        return messages("Because.")
+
+    server.default = strict
+    assert text_of(await run(agent)) == "Because."
+    assert text_of(await run(agent)) == "Because."
+    assert [type(request.body["messages"][0]["content"]) for request in server.requests] == [list, str, str]
+
+
+async def test_a_gateway_may_refuse_breakpoints_for_one_of_its_models(server: ScriptedServer) -> None:
+    def strict(request: Request) -> Reply:
+        if request.body["model"] == "old" and breakpoints(request.body):
+            return refusal(400, error_body("invalid_request_error", "cache_control: not permitted"))
+        return messages("Because.")
+
+    def marked(body: dict[str, Any]) -> bool:
+        return "cache_control" in json.dumps(body)
+
+    server.default = strict
+    shared = AnthropicServer(server.url, SecretStr(KEY))
+    context = AgentContext(input="Why?", session_id="s1")
+    for model in ("old", "new", "old"):
+        agent = AnthropicAgent(AgentConfig(model=model, max_retries=0), shared)
+        assert (await agent.process(context)).output == "Because."
+    await shared.aclose()
+    assert [(request.body["model"], marked(request.body)) for request in server.requests] == [
+        ("old", True),
+        ("old", False),
+        ("new", True),
+        ("old", False),
+    ]
+
+
+async def test_a_refusal_of_something_else_is_not_repeated(
+    server: ScriptedServer, agent: AnthropicAgent
+) -> None:
+    server.play(refusal(400, error_body("invalid_request_error", "max_tokens: too large")))
+    error, _ = await failure(agent)
+    assert isinstance(error, errors.BadRequestError)
+    assert len(server.requests) == 1
+
+
+async def test_the_prompt_of_an_answer_that_is_stopped_is_counted(
+    server: ScriptedServer, agent: AnthropicAgent
+) -> None:
+    start = message_start(input_tokens=10, cache_creation_input_tokens=500, output_tokens=3)
+    server.play(Reply(steps=[start, message_delta("text", "Beca"), STALL]))
+    async with aclosing(agent.process_stream(QUESTION)) as events:
+        assert await anext(events) == UsageReported(Usage(input_tokens=10, cache_write_tokens=500))
+        assert await anext(events) == TextDelta("Beca")
+
+
+async def test_a_count_that_a_server_leaves_out_at_the_end_stays(
+    server: ScriptedServer, agent: AnthropicAgent
+) -> None:
+    start = message_start(input_tokens=10, cache_read_input_tokens=80)
+    end = message_end(input_tokens=0, cache_read_input_tokens=0, output_tokens=7)
+    late = Reply(
+        steps=[message_start(), message_delta("text", "B"), *message_end(input_tokens=9, output_tokens=7)]
+    )
+    server.play(Reply(steps=[start, message_delta("text", "A"), *end]), late)
+    assert (await run(agent))[-2] == UsageReported(
+        Usage(input_tokens=10, cache_read_tokens=80, output_tokens=7)
+    )
+    assert await run(agent) == [
+        TextDelta("B"),
+        UsageReported(Usage(input_tokens=9, output_tokens=7)),
+        Done(finish_reason="end_turn", model="scripted-1"),
+    ]
 
 
 async def test_there_is_always_a_limit(server: ScriptedServer, agent: AnthropicAgent) -> None:

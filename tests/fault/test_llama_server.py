@@ -55,11 +55,33 @@ async def test_an_answer_with_text_usage_and_an_end(make: Make) -> None:
     context = AgentContext(input="What is the capital of France?", conversation_history=history)
     events = [event async for event in make().process_stream(context)]
     assert "Paris" in "".join(str(event) for event in events)
-    (reported,) = [event for event in events if isinstance(event, UsageReported)]
+    reported = [event for event in events if isinstance(event, UsageReported)][-1]
     assert reported.usage.prompt_tokens > 30
     assert 0 < reported.usage.output_tokens <= 24
     assert isinstance(events[-1], Done)
     assert events[-1].finish_reason
+
+
+async def test_a_conversation_with_breakpoints_is_answered_and_all_its_tokens_are_counted(
+    llama: LlamaServer,
+) -> None:
+    history = [
+        Message(role="system", content="You are a geographer. Answer in one sentence."),
+        Message(role="user", content="What is the capital of Italy?"),
+        Message(role="assistant", content="The capital of Italy is Rome."),
+    ]
+    context = AgentContext(input="And of France?", conversation_history=history, session_id="s1")
+    config = AgentConfig(
+        model=llama.model, api_key=SecretStr(llama.key), max_tokens=4, temperature=0.0, max_retries=0
+    )
+    anthropic = AnthropicAgent(config.model_copy(update={"base_url": llama.url}))
+    openai = OpenAIAgent(config.model_copy(update={"base_url": llama.openai_url}))
+    answers = [await agent.process(context) for agent in (anthropic, openai, anthropic)]
+    await anthropic.aclose()
+    await openai.aclose()
+    assert len({answer.metadata["prompt_tokens"] for answer in answers}) == 1
+    assert all(answer.output for answer in answers)
+    assert anthropic._server.refuses_cache == set()
 
 
 async def test_the_limit_on_the_answer_holds(make: Make) -> None:

@@ -108,9 +108,7 @@ async def test_what_is_sent(server: ScriptedServer) -> None:
         "model": "gpt-9",
         "messages": [
             {"role": "system", "content": "Be brief."},
-            {"role": "user", "content": "One?"},
-            {"role": "user", "content": "Two?"},
-            {"role": "user", "content": "Three?"},
+            {"role": "user", "content": "One?\n\nTwo?\n\nThree?"},
         ],
         "stream": True,
         "stream_options": {"include_usage": True},
@@ -309,13 +307,72 @@ async def test_no_usage_is_reported_as_none(server: ScriptedServer, agent: OpenA
     assert not any(isinstance(event, UsageReported) for event in await run(agent))
 
 
+async def test_a_server_without_any_usage(server: ScriptedServer, agent: OpenAIAgent) -> None:
+    server.play(chat("Because.", before=[chat_chunk({"content": ""}, usage=None)]))
+    assert not any(isinstance(event, UsageReported) for event in await run(agent))
+
+
+async def test_usage_that_grows_with_every_chunk(server: ScriptedServer, agent: OpenAIAgent) -> None:
+    def counted(text: str, output: int, finish: str | None = None) -> bytes:
+        usage = {"prompt_tokens": 9, "completion_tokens": output, "total_tokens": 9 + output}
+        return chat_chunk({"content": text}, finish, usage=usage)
+
+    steps = [counted("Be", 1), counted("cause.", 2), counted("", 2, "stop"), b"data: [DONE]\n\n"]
+    server.play(Reply(steps=steps))
+    assert await run(agent) == [
+        TextDelta("Be"),
+        UsageReported(Usage(input_tokens=9, output_tokens=1)),
+        TextDelta("cause."),
+        UsageReported(Usage(input_tokens=9, output_tokens=2)),
+        Done(finish_reason="stop", model="scripted-1"),
+    ]
+
+
+USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        chat_chunk({}, "stop", x_groq={"id": "r1", "usage": USAGE | {"queue_time": 0.1}}),
+        chat_chunk(
+            None, choices=[{"index": 0, "delta": {}, "finish_reason": "stop", "usage": USAGE}], usage=None
+        ),
+        chat_chunk({}, "stop", usage=USAGE | {"cost": 0.0002, "is_byok": False}),
+    ],
+    ids=["groq", "kimi", "openrouter"],
+)
+async def test_usage_at_another_place(server: ScriptedServer, agent: OpenAIAgent, last: bytes) -> None:
+    server.play(Reply(steps=[chat_chunk({"content": "Because."}), last, b"data: [DONE]\n\n"]))
+    assert UsageReported(Usage(input_tokens=9, output_tokens=2)) in await run(agent)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        refusal(400, {"error": {"message": "Unrecognized request argument: stream_options"}}),
+        # Mistral, and what is built with FastAPI.
+        refusal(
+            422,
+            {
+                "detail": [
+                    {
+                        "type": "extra_forbidden",
+                        "loc": ["body", "stream_options"],
+                        "msg": "Extra inputs are not permitted",
+                    }
+                ]
+            },
+        ),
+        refusal(400, "unknown field include_usage"),
+    ],
+    ids=["openai", "fastapi", "text"],
+)
 async def test_a_server_that_refuses_to_be_asked_for_usage_is_asked_once(
-    server: ScriptedServer, agent: OpenAIAgent
+    server: ScriptedServer, agent: OpenAIAgent, said: Reply
 ) -> None:
     def strict(request: Request) -> Reply:
-        if "stream_options" in request.body:
-            return refusal(400, {"error": {"message": "Unrecognized request argument: stream_options"}})
-        return chat("Because.")
+        return said if "stream_options" in request.body else chat("Because.")
 
     server.default = strict
     assert text_of(await run(agent)) == "Because."
