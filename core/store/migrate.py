@@ -72,9 +72,11 @@ def migrate(path: Path) -> Path | None:
 def create_in_memory(file: sqlite3.Connection) -> None:
     """Give a database in memory the newest schema."""
     _bring_up(file, 0)
+    file.execute("PRAGMA foreign_keys = ON")
 
 
 def _bring_up(file: sqlite3.Connection, version: int) -> None:
+    file.execute("PRAGMA foreign_keys = OFF")  # tables are made anew
     file.create_function("casefold", 1, str.casefold, deterministic=True)
     for number, script in migrations():
         if number > version:
