@@ -17,6 +17,7 @@ from brim.core.context import ContextUsage, Provenance
 from brim.core.errors import AgentError
 from brim.core.events import ContextChanged, TurnEvent
 from brim.core.scales import Scales
+from brim.core.spoken import as_spoken
 from brim.core.store.protocol import SessionStore
 from brim.core.types import Message, PromptParts, Session, Status
 from brim.core.usage import Usage
@@ -123,7 +124,7 @@ class Ledger:
     async def agent_found(self, model: str, agent: AgentInterface) -> None:
         """Take in who answers for ``model``: its window and whether it has a price."""
         self._priced[model] = agent.is_priced
-        await self._scales.know(model)
+        await self._scales.know(model, agent)
         await self._windows.find(model, agent)
 
     def has_met(self, model: str) -> bool:
@@ -181,9 +182,9 @@ class Ledger:
         return session, weighed
 
     async def account(
-        self, session: Session, sent: Sequence[Message], prompt_tokens: int
+        self, session: Session, sent: Sequence[Message], prompt_tokens: int, *, teaches: bool = True
     ) -> tuple[Session, list[Message]]:
-        """Make the weights of a prompt's messages add up to a count of it, and learn from it."""
+        """Make the weights of a prompt's messages add up to a count of it, and learn from it if it ``teaches``."""
         anew = self._provenance.get(session.id) is Provenance.PENDING or _other_model(session, sent)
         fixed = system_tokens(session) + session.summary_tokens
         fresh = list(sent) if anew else [message for message in sent if message.tokens_estimated]
@@ -199,9 +200,10 @@ class Ledger:
         ]
         known = {message.id for message in fresh}
         learnt = [message for message in weighed if message.id in known]
-        if session.id not in self._taught:
+        if teaches and session.id not in self._taught:
             self._taught.add(session.id)
-            texts, tokens = [shown(message) for message in learnt], weight_of(learnt)
+            texts = [as_spoken(message, shown(message)) for message in learnt]
+            tokens = weight_of(learnt)
             await self._scales.learn(session.model, texts, tokens, opening=len(learnt) == len(sent))
         return session, weighed
 
@@ -239,7 +241,7 @@ class Ledger:
         sent = self._sent.pop(session.id, None)
         reported = None if answer.usage is None or answer.usage.estimated else answer.usage
         spoken = reported.output_tokens - reported.reasoning_tokens if reported else 0
-        if reported and answer.status is not Status.COMPLETE:
+        if reported and (answer.status is not Status.COMPLETE or not reported.output_tokens):
             # The count of the output comes last; of an answer cut short it has mostly not come.
             reported, spoken = self._cut_short(answer, reported), 0
         usage = reported or self._estimated_usage(answer, sent)
@@ -260,7 +262,7 @@ class Ledger:
         return await self._store.message(answer.id)
 
     def _weigh_answer(self, answer: Message) -> int:
-        return self.weigh_text(answer.model, answer.content) if answer.content else 0
+        return self.weigh_text(answer.model, text) if (text := as_spoken(answer)) else 0
 
     def _cut_short(self, answer: Message, reported: Usage) -> Usage:
         written = self._weigh_answer(answer) + (

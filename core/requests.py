@@ -112,7 +112,10 @@ class Request:
         session = await self._store.session(self._prompt.session_id)
         usage = await self._ledger.usage(session)
         if error.prompt_tokens:
-            session, self._sent = await self._ledger.account(session, self._sent, error.prompt_tokens)
+            # Some count the answer asked for into it: good enough for what has to leave, not to learn from.
+            session, self._sent = await self._ledger.account(
+                session, self._sent, error.prompt_tokens, teaches=False
+            )
         if session.model and error.window_tokens and error.window_tokens < (usage.window_tokens or 1 << 62):
             await self._ledger.learn_window(session.model, error.window_tokens)
             self._ledger.publish(session)

@@ -37,9 +37,7 @@ class Windows:
 
     def known(self, model: str | None) -> int | None:
         """Return the window as far as it is known now, without asking anyone."""
-        size = self._setting or self._found.get(model or "")
-        learnt = self.learnt(model)
-        return learnt if size is None or learnt is None else min(size, learnt)
+        return self.learnt(model) or self._setting or self._found.get(model or "")
 
     def learnt(self, model: str | None) -> int | None:
         """Return the size that an error named, ``None`` where that is not what counts."""
