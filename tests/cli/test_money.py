@@ -88,17 +88,17 @@ def test_a_model_without_a_price_passes_every_budget(monkeypatch: pytest.MonkeyP
 
 def _fill(monkeypatch: pytest.MonkeyPatch, mode: str) -> int:
     """Fill most of a small window, and return how many messages that took."""
-    monkeypatch.setenv("BRIM_CONTEXT_WINDOW_SIZE", "600")
+    monkeypatch.setenv("BRIM_CONTEXT_WINDOW_SIZE", "1000")
     monkeypatch.setenv("BRIM_MIN_MESSAGES_TO_KEEP", "1")
     monkeypatch.setenv("BRIM_CLEANUP_MODE", mode)
     for number in range(2):
-        words = " ".join(f"word{number}" for _ in range(40))
+        words = " ".join("word" for _ in range(100))
         done = brim("ask", *ECHO, *(("--session", "last") if number else ()), words)
         assert done.returncode == 0, done.stderr
     return 4
 
 
-_MORE = " ".join("more" for _ in range(120))
+_MORE = " ".join("more" for _ in range(600))
 
 
 def test_a_person_who_wants_to_be_asked_is(monkeypatch: pytest.MonkeyPatch) -> None:
