@@ -37,8 +37,9 @@ async def export(manager: SessionManager, session: Session, argument: str) -> st
     file_format, named = understood(argument)
     session = await manager.session(session.id)
     messages = await manager.transcript(session.id)
+    context = await manager.context_usage(session.id)
     path = await asyncio.to_thread(_place, named, file_name(session, file_format))
-    text = await asyncio.to_thread(as_text, session, messages, file_format)
+    text = await asyncio.to_thread(as_text, session, messages, file_format, context=context)
     try:
         written = await asyncio.to_thread(_write, path, text)
     except OSError as error:

@@ -62,7 +62,8 @@ def _print(models: Sequence[ModelStats], days: Sequence[DayTotal]) -> None:
     turns, priced = sum(model.turns for model in models), sum(model.priced_turns for model in models)
     cost = _known(sum((model.cost_usd for model in models), Decimal(0)), turns, priced)
     saved = sum((model.cache_saved_usd for model in models), Decimal(0))
-    write(f"Together {dollars(cost)}, {_priced(turns, priced)}; the cache saved {dollars(saved)}.")
+    of_cache = f"; the cache saved {dollars(saved)}" if priced else ""
+    write(f"Together {dollars(cost)}, {_priced(turns, priced)}{of_cache}.")
 
 
 def _tokens_row(model: ModelStats) -> tuple[str, ...]:
