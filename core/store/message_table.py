@@ -9,8 +9,11 @@ longer shown weighs nothing until its branch is shown again.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
 
 from brim.core.errors import SessionNotFoundError
 from brim.core.estimate import MESSAGE_OVERHEAD_TOKENS, estimate_tokens
@@ -30,6 +33,12 @@ from brim.core.usage import Usage
 
 _PROMPTS_LOOKED_AT = 50
 """How many prompts are read at most for each distinct one that is wanted."""
+
+_SLICE = 100
+"""How many rows are made into messages at a stretch."""
+_PAUSE_S = 0.0001
+
+T = TypeVar("T")
 
 # What an ending leaves as it is: it may have changed while the answer came.
 _NOT_OF_THE_END = frozenset(
@@ -77,8 +86,8 @@ def foresee(message_id: str, parts: PromptParts, file: sqlite3.Connection) -> No
     file.execute(queries.FORESEE, (to_json(parts), message_id))
 
 
-def finish(message: Message, file: sqlite3.Connection) -> Session:
-    """Write an answer as it is at its end, and count its turn unless that has been done."""
+def finish(message: Message, file: sqlite3.Connection, *, ended_at: datetime | None = None) -> Session:
+    """Write an answer as it is at its end (``None``: now), and count its turn unless that has been done."""
     before = _state(message.id, file)
     session_id = before["session_id"]
     values = {name: value for name, value in message_values(message).items() if name not in _NOT_OF_THE_END}
@@ -88,7 +97,7 @@ def finish(message: Message, file: sqlite3.Connection) -> Session:
     window_table.weigh_anew(session_id, {message.id: values["tokens"] or 0}, file)
     file.execute(queries.update("messages", values), values)
     file.execute(queries.DROP_JOURNAL, (message.id,))
-    ended_at = now()
+    ended_at = ended_at or now()
     if before["status"] == Status.STREAMING and message.usage is not None:
         prompt = file.execute(queries.WEIGHT, (before["parent_id"], session_id)).fetchone()
         added = (values["tokens"] or 0) + ((prompt["tokens"] or 0) if prompt else 0)
@@ -138,10 +147,8 @@ def _interrupt(message: Message, file: sqlite3.Connection) -> None:
             "cost_usd": None,
         }
     )
-    before = session_table.get(message.session_id, file)
-    finish(ended, file)
-    # It ended when its process did, not now.
-    file.execute("UPDATE sessions SET updated_at = ? WHERE id = ?", (to_micros(before.updated_at), before.id))
+    # When its process ended nobody knows.
+    finish(ended, file, ended_at=message.created_at)
 
 
 def by_id(message_ids: Sequence[str], file: sqlite3.Connection) -> list[Message]:
@@ -164,7 +171,7 @@ def select(
     sql: str, values: Mapping[str, object] | Sequence[object], file: sqlite3.Connection
 ) -> list[Message]:
     """Return the messages of a query, those being written with the text that has come so far."""
-    messages = [message_of(row) for row in file.execute(sql, values)]
+    messages = _made(message_of, file.execute(sql, values))
     return [_so_far(message, file) if message.status is Status.STREAMING else message for message in messages]
 
 
@@ -182,7 +189,7 @@ def outline(session_id: str, file: sqlite3.Connection) -> list[OutlineRow]:
 def context_rows(session_id: str, file: sqlite3.Connection) -> list[ContextRow]:
     """Return the path of a session with weights and states."""
     rows = file.execute(queries.CONTEXT_BACK, {"session": session_id})
-    found = [context_row_of(row) for row in rows][::-1]
+    found = _made(context_row_of, rows)[::-1]
     return [_opened(row, file) if row.status is Status.STREAMING else row for row in found]
 
 
@@ -194,6 +201,16 @@ def prompts(limit: int, file: sqlite3.Connection) -> list[str]:
             break
         found[row["content"]] = None
     return list(found)
+
+
+def _made(make: Callable[[sqlite3.Row], T], rows: Iterable[sqlite3.Row]) -> list[T]:
+    """Return what ``make`` makes of each row, leaving the interpreter to the event loop now and then."""
+    made: list[T] = []
+    for row in rows:
+        made.append(make(row))
+        if len(made) % _SLICE == 0:
+            time.sleep(_PAUSE_S)
+    return made
 
 
 def _state(message_id: str, file: sqlite3.Connection) -> sqlite3.Row:

@@ -171,6 +171,22 @@ class SessionStore(Protocol):
         """Return the whole path, for an export."""
         ...
 
+    async def siblings(self, session_id: str) -> list[tuple[str, ...]]:
+        """Return for each place with more than one message their ids, oldest first, over all branches."""
+        ...
+
+    async def last_below(self, message_id: str) -> str:
+        """Return the end of the branch that goes on from a message, along its newest messages."""
+        ...
+
+    async def tree(self, session_id: str) -> list[Message]:
+        """Return the messages of all branches, parents before their children."""
+        ...
+
+    async def fork(self, message_id: str, title: str) -> Session:
+        """Copy the path that ends in a message into a new session, whose totals begin at nothing."""
+        ...
+
     async def window(self, session_id: str) -> list[Message]:
         """Return the messages of the path that are in the window, in the order of the conversation."""
         ...

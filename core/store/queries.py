@@ -84,6 +84,7 @@ WINDOW_BACK = (
     CROSS JOIN messages ON messages.id = path.id WHERE weights.in_window
 """
 )
+PATH_TO_BACK = _PATH.format(start=":message", bound="") + f"SELECT messages.* {_ROWS}"
 PATH_BACK = _WHOLE + "SELECT id FROM path"
 WEIGHTS_BACK = _WHOLE + f"SELECT messages.id, in_window, pinned, tokens, summary_tokens {_WEIGHTS}"
 MESSAGE = "SELECT * FROM messages WHERE id = ?"

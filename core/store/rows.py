@@ -123,6 +123,7 @@ def session_of(row: sqlite3.Row) -> Session:
         draft=row["draft"],
         queued=tuple(json.loads(row["queued"])),
         deleted_at=None if row["deleted_at"] is None else from_micros(row["deleted_at"]),
+        forked_from=row["forked_from"],
     )
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from brim.core.errors import StoreError
-from brim.core.store import accounts, message_table, queries, session_table, window_table
+from brim.core.store import accounts, branch_table, message_table, queries, session_table, window_table
 from brim.core.store.connection import Connections
 from brim.core.store.journal import Journal
 from brim.core.store.migrate import alone, migrate
@@ -147,6 +147,22 @@ class SQLiteStore:
     async def transcript(self, session_id: str) -> list[Message]:
         """Return the whole path."""
         return await self._path_of(queries.TRANSCRIPT_BACK, session=session_id)
+
+    async def siblings(self, session_id: str) -> list[tuple[str, ...]]:
+        """Return the ids of messages that stand beside each other."""
+        return await self._connections.read(partial(branch_table.siblings, session_id))
+
+    async def last_below(self, message_id: str) -> str:
+        """Return the end of the branch that goes on from a message."""
+        return await self._connections.read(partial(branch_table.last_below, message_id))
+
+    async def tree(self, session_id: str) -> list[Message]:
+        """Return the messages of all branches."""
+        return await self._connections.read(partial(branch_table.tree, session_id))
+
+    async def fork(self, message_id: str, title: str) -> Session:
+        """Copy the path that ends in a message into a new session."""
+        return await self._connections.write(partial(branch_table.fork, message_id, title))
 
     async def window(self, session_id: str) -> list[Message]:
         """Return the messages of the path that are in the window."""

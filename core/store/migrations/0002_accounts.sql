@@ -84,8 +84,8 @@ SELECT
         SELECT parent.id FROM messages_before AS parent
         WHERE parent.id = message.parent_id AND parent.session_id = message.session_id AND parent.id <> message.id
     ),
-    role, status, created_at, chars, lines, tokens, tokens_estimated, in_window, pinned, writer, model,
-    finish_reason, first_token_s, duration_s, cost, usage, substr(content, 1, 120), failure, receipt, tool_calls,
+    role, status, created_at, chars, lines, min(tokens, 1000000000000), tokens_estimated, in_window, pinned, writer,
+    model, finish_reason, first_token_s, duration_s, min(cost, 1000000000000000000), usage, substr(content, 1, 120), failure, receipt, tool_calls,
     reasoning, content
 FROM messages_before AS message ORDER BY rowid;
 DROP TABLE messages_before;
@@ -99,6 +99,19 @@ CREATE INDEX messages_streaming ON messages (writer) WHERE status = 'streaming';
 CREATE INDEX messages_prompts ON messages (created_at DESC, session_id) WHERE role = 'user';
 CREATE INDEX messages_foreseen ON messages (created_at DESC)
     WHERE prompt_parts IS NOT NULL AND usage IS NOT NULL AND json_extract(usage, '$.estimated') = 0;
+
+UPDATE sessions SET
+    tokens = min(tokens, 1000000000000000),
+    (window_tokens, pinned_tokens) = (
+        WITH RECURSIVE path (parent_id, weight, pinned) AS (
+            SELECT parent_id, iif(in_window, coalesce(tokens, 0), 0), pinned
+            FROM messages INDEXED BY messages_path WHERE id = sessions.head_id
+            UNION ALL
+            SELECT messages.parent_id, iif(messages.in_window, coalesce(messages.tokens, 0), 0), messages.pinned
+            FROM path CROSS JOIN messages INDEXED BY messages_path ON messages.id = path.parent_id
+        )
+        SELECT coalesce(sum(weight), 0), coalesce(sum(weight * pinned), 0) FROM path
+    );
 
 ALTER TABLE journal RENAME TO journal_before;
 CREATE TABLE journal (
@@ -135,11 +148,11 @@ SELECT
     coalesce(model, '') AS of_model,
     count(*),
     count(cost),
-    coalesce(sum(json_extract(usage, '$.input_tokens')), 0),
-    coalesce(sum(json_extract(usage, '$.cache_read_tokens')), 0),
-    coalesce(sum(json_extract(usage, '$.cache_write_tokens')), 0),
-    coalesce(sum(json_extract(usage, '$.output_tokens')), 0),
-    coalesce(sum(json_extract(usage, '$.reasoning_tokens')), 0),
+    coalesce(sum(min(json_extract(usage, '$.input_tokens'), 1000000000000)), 0),
+    coalesce(sum(min(json_extract(usage, '$.cache_read_tokens'), 1000000000000)), 0),
+    coalesce(sum(min(json_extract(usage, '$.cache_write_tokens'), 1000000000000)), 0),
+    coalesce(sum(min(json_extract(usage, '$.output_tokens'), 1000000000000)), 0),
+    coalesce(sum(min(json_extract(usage, '$.reasoning_tokens'), 1000000000000)), 0),
     coalesce(max(json_extract(usage, '$.estimated')), 0),
     coalesce(sum(cost), 0),
     0
