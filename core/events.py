@@ -259,6 +259,14 @@ class SessionChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BranchShown:
+    """Another branch is shown: the one with the message ``message_id``."""
+
+    session_id: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionDeleted:
     """A session is gone from the list; `SessionManager.restore` brings it back."""
 
@@ -283,4 +291,5 @@ TurnEvent = (
     | DayChanged
     | SessionChanged
     | SessionDeleted
+    | BranchShown
 )

@@ -86,13 +86,23 @@ class TurnRunner:
         """Whether a turn of a session has not ended yet."""
         return session_id in self._tasks
 
-    async def send(self, session_id: str, text: str, *, cleanup: bool | None, over_budget: bool) -> Turn:
-        """Ask, or queue the prompt while a turn runs; see `SessionManager.send`."""
+    async def send(
+        self, session_id: str, text: str, *, cleanup: bool | None, over_budget: bool, alone: bool = False
+    ) -> Turn:
+        """Ask, or queue the prompt while a turn runs; see `SessionManager.send`.
+
+        With ``alone`` the prompt is asked at once whatever is in the queue, which waits; raises `BrimError`
+        while a turn runs.
+        """
         if not text.strip():
             raise ValueError("There is nothing to send.")
         async with self.lock(session_id):
             session = await self._store.session(session_id)
             turn = Turn(session_id)
+            if alone:
+                if session_id in self._tasks:
+                    raise BrimError("The answer is still being written.", hint="Stop it first, or wait.")
+                session = session.model_copy(update={"queued": ()})
             if session_id not in self._tasks:
                 following = session.queued[0] if session.queued else text
                 await self._admission.check(session, following, cleanup=cleanup, over_budget=over_budget)

@@ -10,6 +10,7 @@ from typing import Self
 
 from brim.core.admission import Admission
 from brim.core.agent import AgentInterface, AgentSource, OneAgent
+from brim.core.branches import Branches
 from brim.core.budgets import Budgets, Quote, today_total
 from brim.core.cleaner import Cleaner
 from brim.core.cleanup import CleanupMode, CleanupPlan, CleanupRules
@@ -107,6 +108,7 @@ class SessionManager:
             admission=self._admission,
             silence_s=silence_s,
         )
+        self.branches = Branches(store, self._hub.publish, turns=self._turns, ledger=self._ledger)
         self._default_system_prompt = default_system_prompt
 
     async def open(self) -> Recovered:

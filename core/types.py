@@ -213,6 +213,8 @@ class Session(BaseModel):
     queued: tuple[str, ...] = ()
     """Prompts waiting for the running turn to end, oldest first."""
     deleted_at: datetime | None = None
+    forked_from: str | None = None
+    """The message of another session up to which this one was copied."""
 
     @property
     def display_title(self) -> str:
