@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from brim.core.errors import SessionNotFoundError
 from brim.core.store import message_table, queries, session_table
-from brim.core.store.rows import session_values, storable, to_micros
+from brim.core.store.rows import message_values, session_values, storable, to_micros
 from brim.core.types import Message, Session, Status, new_id, now
 
 _SIBLINGS = """
@@ -76,7 +76,7 @@ def fork(message_id: str, title: str, file: sqlite3.Connection) -> Session:
     values = session_values(session)
     file.execute(queries.insert("sessions", values), values)
     for message in path:
-        copied = message_table.message_values(_copy(message, ids, session.id))
+        copied = message_values(_copy(message, ids, session.id))
         file.execute(queries.insert("messages", copied), copied)
     moved = {"messages": len(path), "head_id": ids[message_id], "updated_at": to_micros(now())}
     file.execute(queries.update("sessions", moved), {**moved, "id": session.id})
