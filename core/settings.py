@@ -1,8 +1,9 @@
 """The settings: what there is, what values are right, and which place wins.
 
 From the strongest place to the weakest: command-line options, environment variables, a ``.env`` file in the
-working folder, ``config.toml``, defaults. `load_settings` reads them itself, because an error has to name the
-line, and because a base URL is judged by the place of the key beside it before places are merged.
+working folder, ``config.toml``, defaults. `load_settings` reads them itself rather than through the sources
+of pydantic-settings, because an error has to name the line, and because a base URL is judged by the place
+of the key beside it before places are merged.
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
     ValidationError,
 )
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from brim.core.errors import SettingsError
 from brim.core.paths import Paths
@@ -108,10 +108,10 @@ Dollars = Annotated[
 File = Annotated[Path, _Bare, AfterValidator(_expanded), MustBe("the path of a file")]
 
 
-class Settings(BaseModel):
+class Settings(BaseSettings):
     """All settings. Made by hand it takes nothing but its arguments; `load_settings` reads the places."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     openai_api_key: Key | None = Field(None, description="the key for OpenAI or a compatible server")
     openai_base_url: Url | None = Field(
@@ -182,6 +182,19 @@ class Settings(BaseModel):
 
     _found: dict[str, Found] = PrivateAttr(default_factory=dict)
     _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take the arguments only: `load_settings` has already merged the places into them."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
 
     @property
     def warnings(self) -> tuple[str, ...]:
