@@ -85,8 +85,8 @@ SELECT
         WHERE parent.id = message.parent_id AND parent.session_id = message.session_id AND parent.id <> message.id
     ),
     role, status, created_at, chars, lines, min(tokens, 1000000000000), tokens_estimated, in_window, pinned, writer,
-    model, finish_reason, first_token_s, duration_s, min(cost, 1000000000000000000), usage, substr(content, 1, 120), failure, receipt, tool_calls,
-    reasoning, content
+    model, finish_reason, first_token_s, duration_s, min(cost, 1000000000000000000), usage, substr(content, 1, 120),
+    failure, receipt, tool_calls, reasoning, content
 FROM messages_before AS message ORDER BY rowid;
 DROP TABLE messages_before;
 
