@@ -16,15 +16,25 @@ from brim.core.cleaner import Cleaner
 from brim.core.cleanup import CleanupMode, CleanupPlan, CleanupRules
 from brim.core.context import ContextUsage
 from brim.core.errors import BrimError
-from brim.core.events import SessionChanged, SessionDeleted
+from brim.core.events import SessionChanged
 from brim.core.hub import Hub, Subscription
 from brim.core.ledger import Ledger
+from brim.core.library import Library
 from brim.core.running import TurnRunner
 from brim.core.stats import DayTotal
 from brim.core.store.protocol import Recovered, SessionStore, Spending
 from brim.core.summaries import SummaryWriter
 from brim.core.turns import Turn
-from brim.core.types import CleanupReceipt, ContextRow, Message, ModelInfo, OutlineRow, Session, now
+from brim.core.types import (
+    ALL_OPEN,
+    CleanupReceipt,
+    ContextRow,
+    Message,
+    ModelInfo,
+    OutlineRow,
+    Session,
+    SessionFilter,
+)
 from brim.core.window import DEFAULT_WINDOW_TOKENS
 
 SILENCE_S = 180.0
@@ -109,6 +119,7 @@ class SessionManager:
             silence_s=silence_s,
         )
         self.branches = Branches(store, self._hub.publish, turns=self._turns, ledger=self._ledger)
+        self.library = Library(store, self._hub.publish, turns=self._turns, agents=self._agents)
         self._default_system_prompt = default_system_prompt
 
     async def open(self) -> Recovered:
@@ -157,13 +168,13 @@ class SessionManager:
         return await self._store.find_session(name)
 
     async def list_sessions(
-        self, *, limit: int = 50, after: Session | None = None, title: str = ""
+        self, *, limit: int = 50, after: Session | None = None, only: SessionFilter = ALL_OPEN
     ) -> list[Session]:
         """Return a page of sessions, newest change first; ``after`` is the last one of the page before."""
-        return await self._store.list_sessions(limit=limit, after=after, title=title)
+        return await self._store.list_sessions(limit=limit, after=after, only=only)
 
     async def count_sessions(self) -> int:
-        """Return how many sessions there are."""
+        """Return how many sessions are open: neither archived nor deleted."""
         return await self._store.count_sessions()
 
     async def rename(self, session_id: str, title: str) -> Session:
@@ -188,13 +199,11 @@ class SessionManager:
 
     async def delete(self, session_id: str) -> None:
         """Put a session into the bin and stop its turn. `restore` undoes it."""
-        await self.stop(session_id)
-        await self._store.update_session(session_id, deleted_at=now())
-        self._hub.publish(SessionDeleted(session_id=session_id))
+        await self.library.delete([session_id])
 
     async def restore(self, session_id: str) -> Session:
         """Take a session out of the bin."""
-        return await self._update(session_id, deleted_at=None)
+        return (await self.library.restore([session_id]))[0]
 
     async def _update(self, session_id: str, **fields: object) -> Session:
         session = await self._store.update_session(session_id, **fields)

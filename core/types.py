@@ -215,11 +215,46 @@ class Session(BaseModel):
     deleted_at: datetime | None = None
     forked_from: str | None = None
     """The message of another session up to which this one was copied."""
+    pinned: bool = False
+    """Whether it is kept at the top of the list."""
+    archived: bool = False
+    """Whether it is put away, out of the list."""
+    tags: tuple[str, ...] = ()
 
     @property
     def display_title(self) -> str:
         """The title, or words that say that there is none yet."""
         return self.title or "New session"
+
+
+class Shelf(StrEnum):
+    """Where a session is kept."""
+
+    OPEN = "open"
+    ARCHIVE = "archive"
+    BIN = "bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFilter:
+    """Which sessions are listed: those that fit all of it, letter case aside."""
+
+    shelf: Shelf = Shelf.OPEN
+    title: str = ""
+    """What the title must hold."""
+    tag: str = ""
+    model: str = ""
+    """What the model id must hold."""
+    pinned_first: bool = False
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether sessions of the shelf may be left out."""
+        return bool(self.title or self.tag or self.model)
+
+
+ALL_OPEN = SessionFilter()
+"""Every open session, newest change first."""
 
 
 class AgentConfig(BaseModel):

@@ -24,9 +24,11 @@ async def ask(app: BrimApp, title: str, text: str, *, has_several_lines: bool = 
 
 async def choose_session(app: BrimApp, controller: ChatController, name: str) -> str | None:
     """Return the id of a session by a part of its title, its id, or from a list."""
+    from brim.core.types import SessionFilter
+
     manager = controller.manager
     if name:
-        titled = await manager.list_sessions(limit=2, title=name)
+        titled = await manager.list_sessions(limit=2, only=SessionFilter(title=name))
         if len(titled) == 1:
             return titled[0].id
         if not titled:
@@ -34,7 +36,7 @@ async def choose_session(app: BrimApp, controller: ChatController, name: str) ->
 
     async def load(text: str) -> Sequence[Choice]:
         running = manager.running()
-        found = await manager.list_sessions(limit=_SESSIONS, title=text or name)
+        found = await manager.list_sessions(limit=_SESSIONS, only=SessionFilter(title=text or name))
         return [Choice(s.id, s.display_title, _about(s, is_running=s.id in running)) for s in found]
 
     return await app.push_screen_wait(

@@ -45,7 +45,9 @@ class BrimCommands(Provider):
             yield _Entry(f"Theme: {name}", "Switch the colours", "theme", name)
         if (manager := app.manager) is None:
             return
-        for session in await manager.list_sessions(limit=_SESSIONS, title=query):
+        from brim.core.types import SessionFilter
+
+        for session in await manager.list_sessions(limit=_SESSIONS, only=SessionFilter(title=query)):
             title = visible_line(session.display_title)
             yield _Entry(f"Session: {title}", f"{session.messages} messages", "open_session", session.id)
         for model in await manager.models():

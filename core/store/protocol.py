@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from brim.core.types import CleanupReceipt, ContextRow, Message, OutlineRow, PromptParts, Session, ToolCall
+from brim.core.types import (
+    ALL_OPEN,
+    CleanupReceipt,
+    ContextRow,
+    Message,
+    OutlineRow,
+    PromptParts,
+    Session,
+    SessionFilter,
+    ToolCall,
+)
 from brim.core.usage import Usage
 
 
@@ -92,21 +102,29 @@ class SessionStore(Protocol):
         ...
 
     async def list_sessions(
-        self, *, limit: int, after: Session | None = None, title: str = ""
+        self, *, limit: int, after: Session | None = None, only: SessionFilter = ALL_OPEN
     ) -> list[Session]:
-        """Return at most ``limit`` sessions that are not deleted, newest change first.
+        """Return at most ``limit`` sessions, newest change first, or those pinned before all others.
 
-        ``after`` is the last session of the page before. ``title`` leaves only sessions whose title holds
-        that text, letter case aside. Costs the same however many sessions there are.
+        ``after`` is the last session of the page before. Costs the same however many sessions there are,
+        unless ``only`` leaves some out.
         """
         ...
 
     async def count_sessions(self) -> int:
-        """Return how many sessions there are that are not deleted."""
+        """Return how many sessions are open: neither archived nor deleted."""
+        ...
+
+    async def tags(self) -> list[tuple[str, int]]:
+        """Return the tags in use, case-folded, and how many sessions have each, the commonest first."""
+        ...
+
+    async def erase(self, deleted_before: datetime) -> int:
+        """Delete for good what has been in the bin since before a moment; returns how many sessions that were."""
         ...
 
     async def update_session(self, session_id: str, **fields: Any) -> Session:
-        """Set fields of a session (``title, model, system_prompt, head_id, draft, queued, deleted_at``).
+        """Set fields of a session (``title, model, system_prompt, head_id, draft, queued, deleted_at, pinned, archived, tags``).
 
         ``updated_at`` moves only when ``title``, ``model`` or ``head_id`` does. Returns the session as it
         is now.

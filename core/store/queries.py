@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from brim.core.store.rows import MOST_PICOS
+from brim.core.types import SessionFilter, Shelf
 
 SESSION = "SELECT * FROM sessions WHERE id = ?"
 SESSIONS_BY_START = """
@@ -135,17 +136,43 @@ def update(table: str, columns: Iterable[str]) -> str:
     return f"UPDATE {table} SET {', '.join(f'{name} = :{name}' for name in columns if name != 'id')} WHERE id = :id"
 
 
-def list_sessions(*, is_continued: bool, is_filtered: bool) -> str:
-    """Return the query for a page of the list, whose values are ``:limit`` and those of its conditions.
+def list_sessions(only: SessionFilter, *, is_continued: bool) -> str:
+    """Return the query for a page of a list, whose values are ``:limit`` and those of its conditions.
 
     Args:
-        is_continued: whether it begins after the session with ``:after_at`` and ``:after_id``.
-        is_filtered: whether the title must hold ``:title``, as `title_key` writes it.
+        only: what is listed; its ``:title``, ``:tag`` and ``:model`` are given case-folded.
+        is_continued: whether it begins after the session with ``:after_pinned``, ``:after_at`` and ``:after_id``.
     """
-    conditions = ["deleted_at IS NULL"]
+    order = ["pinned"] * only.pinned_first + ["updated_at", "id"]
+    conditions = [_ON_SHELF[only.shelf]]
     if is_continued:
-        conditions.append("(updated_at, id) < (:after_at, :after_id)")
-    if is_filtered:
+        after = {"pinned": ":after_pinned", "updated_at": ":after_at", "id": ":after_id"}
+        conditions.append(f"({', '.join(order)}) < ({', '.join(after[name] for name in order)})")
+    if only.title:
         conditions.append("instr(title_key, :title) > 0")
-    where = " AND ".join(conditions)
-    return f"SELECT * FROM sessions WHERE {where} ORDER BY updated_at DESC, id DESC LIMIT :limit"
+    if only.tag:
+        conditions.append("id IN (SELECT session_id FROM session_tags WHERE tag = :tag)")
+    if only.model:
+        conditions.append("instr(lower(model), :model) > 0")
+    descending = ", ".join(f"{name} DESC" for name in order)
+    return f"SELECT * FROM sessions WHERE {' AND '.join(conditions)} ORDER BY {descending} LIMIT :limit"
+
+
+_ON_SHELF = {
+    Shelf.OPEN: "deleted_at IS NULL AND archived = 0",
+    Shelf.ARCHIVE: "deleted_at IS NULL AND archived = 1",
+    Shelf.BIN: "deleted_at IS NOT NULL",
+}
+NEWEST_SESSION = """
+    SELECT * FROM (
+        SELECT * FROM (SELECT * FROM sessions WHERE deleted_at IS NULL AND archived = 0
+                       ORDER BY updated_at DESC, id DESC LIMIT 1)
+        UNION ALL
+        SELECT * FROM (SELECT * FROM sessions WHERE deleted_at IS NULL AND archived = 1
+                       ORDER BY updated_at DESC, id DESC LIMIT 1)
+    ) ORDER BY updated_at DESC, id DESC LIMIT 1
+"""
+TAGS = """
+    SELECT session_tags.tag AS tag, count(*) AS sessions FROM session_tags
+    CROSS JOIN sessions ON sessions.id = session_id WHERE deleted_at IS NULL GROUP BY tag ORDER BY sessions DESC, tag
+"""

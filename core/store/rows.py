@@ -90,7 +90,7 @@ def session_value(name: str, value: Any) -> dict[str, Any]:
     """Return one field of a session as column → value."""
     if name.endswith("_at") and value is not None:
         return {name: to_micros(value)}
-    if name == "queued":
+    if name in ("queued", "tags"):
         return {name: storable(json.dumps(value, ensure_ascii=False))}
     if name == "title":
         return {name: storable(value), "title_key": title_key(value)}
@@ -124,6 +124,9 @@ def session_of(row: sqlite3.Row) -> Session:
         queued=tuple(json.loads(row["queued"])),
         deleted_at=None if row["deleted_at"] is None else from_micros(row["deleted_at"]),
         forked_from=row["forked_from"],
+        pinned=bool(row["pinned"]),
+        archived=bool(row["archived"]),
+        tags=tuple(json.loads(row["tags"])),
     )
 
 

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from brim.core.errors import SessionNotFoundError
 from brim.core.store import queries
 from brim.core.store.rows import session_of, session_value, session_values, storable, title_key, to_micros
-from brim.core.types import Session, now
+from brim.core.types import Session, SessionFilter, now
 
 _CANDIDATES = 5
 _MOVES_IN_LIST = frozenset({"title", "model", "head_id"})
-_SETTABLE = _MOVES_IN_LIST | {"system_prompt", "draft", "queued", "deleted_at"}
+_SETTABLE = _MOVES_IN_LIST | {
+    "system_prompt",
+    "draft",
+    "queued",
+    "deleted_at",
+    "pinned",
+    "archived",
+    "tags",
+}
 
 
 def add(session: Session, file: sqlite3.Connection) -> None:
     """Add a session."""
     values = session_values(session)
     file.execute(queries.insert("sessions", values), values)
+    _label(values["id"], session.tags, file)
 
 
 def get(session_id: str, file: sqlite3.Connection) -> Session:
@@ -33,10 +43,10 @@ def get(session_id: str, file: sqlite3.Connection) -> Session:
 def find(name: str, file: sqlite3.Connection) -> Session:
     """Return the session that an id, an unambiguous start of one, or ``last`` means."""
     if name == "last":
-        newest = page(1, None, "", file)
-        if not newest:
+        newest = file.execute(queries.NEWEST_SESSION).fetchone()
+        if newest is None:
             raise SessionNotFoundError("There are no sessions yet.", hint="Start one with: brim")
-        return newest[0]
+        return session_of(newest)
     start = storable(name)
     values = {"start": start, "end": start + "\U0010ffff", "limit": _CANDIDATES + 1}
     found = [session_of(row) for row in file.execute(queries.SESSIONS_BY_START, values)] if name else []
@@ -49,18 +59,38 @@ def find(name: str, file: sqlite3.Connection) -> Session:
     return found[0]
 
 
-def page(limit: int, after: Session | None, title: str, file: sqlite3.Connection) -> list[Session]:
-    """Return a page of sessions that are not deleted, newest change first."""
-    values: dict[str, Any] = {"limit": limit, "title": title_key(title)}
+def page(limit: int, after: Session | None, only: SessionFilter, file: sqlite3.Connection) -> list[Session]:
+    """Return a page of a list of sessions."""
+    values: dict[str, Any] = {
+        "limit": limit,
+        "title": title_key(only.title),
+        "tag": title_key(only.tag),
+        "model": title_key(only.model),
+    }
     if after is not None:
-        values |= {"after_at": to_micros(after.updated_at), "after_id": storable(after.id)}
-    sql = queries.list_sessions(is_continued=after is not None, is_filtered=bool(title))
+        values |= {
+            "after_pinned": after.pinned,
+            "after_at": to_micros(after.updated_at),
+            "after_id": storable(after.id),
+        }
+    sql = queries.list_sessions(only, is_continued=after is not None)
     return [session_of(row) for row in file.execute(sql, values)]
 
 
 def count(file: sqlite3.Connection) -> int:
-    """Return how many sessions are not deleted."""
+    """Return how many sessions are open."""
     return int(file.execute(queries.COUNT_SESSIONS).fetchone()[0])
+
+
+def tags(file: sqlite3.Connection) -> list[tuple[str, int]]:
+    """Return the tags in use and how many sessions have each, the commonest first."""
+    return [(row["tag"], row["sessions"]) for row in file.execute(queries.TAGS)]
+
+
+def erase(deleted_before: datetime, file: sqlite3.Connection) -> int:
+    """Delete for good what has been in the bin since before a moment; returns how many sessions that were."""
+    sql = "DELETE FROM sessions WHERE deleted_at IS NOT NULL AND deleted_at < ?"
+    return file.execute(sql, (to_micros(deleted_before),)).rowcount
 
 
 def update(session_id: str, fields: Mapping[str, Any], file: sqlite3.Connection) -> Session:
@@ -72,9 +102,17 @@ def update(session_id: str, fields: Mapping[str, Any], file: sqlite3.Connection)
         values["updated_at"] = to_micros(now())
     if values:
         file.execute(queries.update("sessions", values), {**values, "id": storable(session_id)})
+    if "tags" in fields:
+        _label(storable(session_id), fields["tags"], file)
     if "head_id" in fields:
         recount(session_id, file)
     return get(session_id, file)
+
+
+def _label(session_id: str, names: Iterable[str], file: sqlite3.Connection) -> None:
+    file.execute("DELETE FROM session_tags WHERE session_id = ?", (session_id,))
+    rows = {(title_key(name), session_id) for name in names}
+    file.executemany("INSERT INTO session_tags (tag, session_id) VALUES (?, ?)", rows)
 
 
 def check_settable(fields: Mapping[str, Any]) -> None:

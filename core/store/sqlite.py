@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,17 @@ from brim.core.store.migrate import alone, migrate
 from brim.core.store.protocol import ModelFacts, Prediction, Recovered, Spending
 from brim.core.store.rows import storable
 from brim.core.store.writers import Writer
-from brim.core.types import CleanupReceipt, ContextRow, Message, OutlineRow, PromptParts, Session, ToolCall
+from brim.core.types import (
+    ALL_OPEN,
+    CleanupReceipt,
+    ContextRow,
+    Message,
+    OutlineRow,
+    PromptParts,
+    Session,
+    SessionFilter,
+    ToolCall,
+)
 
 
 class SQLiteStore:
@@ -82,14 +92,22 @@ class SQLiteStore:
         return await self._connections.read(partial(session_table.find, name))
 
     async def list_sessions(
-        self, *, limit: int, after: Session | None = None, title: str = ""
+        self, *, limit: int, after: Session | None = None, only: SessionFilter = ALL_OPEN
     ) -> list[Session]:
-        """Return a page of sessions that are not deleted, newest change first."""
-        return await self._connections.read(partial(session_table.page, limit, after, title))
+        """Return a page of sessions, newest change first."""
+        return await self._connections.read(partial(session_table.page, limit, after, only))
 
     async def count_sessions(self) -> int:
-        """Return how many sessions there are that are not deleted."""
+        """Return how many sessions are open."""
         return await self._connections.read(session_table.count)
+
+    async def tags(self) -> list[tuple[str, int]]:
+        """Return the tags in use and how many sessions have each."""
+        return await self._connections.read(session_table.tags)
+
+    async def erase(self, deleted_before: datetime) -> int:
+        """Delete for good what has been in the bin since before a moment."""
+        return await self._connections.write(partial(session_table.erase, deleted_before))
 
     async def update_session(self, session_id: str, **fields: Any) -> Session:
         """Set fields of a session; see `SessionStore.update_session`."""

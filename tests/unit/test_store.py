@@ -8,7 +8,7 @@ import pytest
 
 from brim.core.errors import SessionNotFoundError
 from brim.core.store.sqlite import SQLiteStore
-from brim.core.types import CleanupReceipt, Failure, Message, Session, Status, ToolCall, now
+from brim.core.types import CleanupReceipt, Failure, Message, Session, SessionFilter, Status, ToolCall, now
 from brim.core.usage import Usage
 
 
@@ -205,10 +205,10 @@ async def test_the_list_is_paged_newest_first(store):
 async def test_the_list_filtered_by_title(store):
     for title in ("100% Rust", "rust_lang", "Python", "a\\b"):
         await talk(store, 0, title=title)
-    assert {s.title for s in await store.list_sessions(limit=9, title="RUST")} == {"100% Rust", "rust_lang"}
-    assert [s.title for s in await store.list_sessions(limit=9, title="0%")] == ["100% Rust"]
-    assert [s.title for s in await store.list_sessions(limit=9, title="t_l")] == ["rust_lang"]
-    assert [s.title for s in await store.list_sessions(limit=9, title="\\")] == ["a\\b"]
+    assert {s.title for s in await store.list_sessions(limit=9, only=SessionFilter(title="RUST"))} == {"100% Rust", "rust_lang"}
+    assert [s.title for s in await store.list_sessions(limit=9, only=SessionFilter(title="0%"))] == ["100% Rust"]
+    assert [s.title for s in await store.list_sessions(limit=9, only=SessionFilter(title="t_l"))] == ["rust_lang"]
+    assert [s.title for s in await store.list_sessions(limit=9, only=SessionFilter(title="\\"))] == ["a\\b"]
 
 
 async def test_deleted_sessions_are_hidden_but_there(store):

@@ -21,6 +21,7 @@ from brim.core.types import (
     Message,
     PromptParts,
     Session,
+    SessionFilter,
     Status,
     Summary,
     ToolCall,
@@ -291,7 +292,7 @@ import asyncio, os, signal, sys
 from pathlib import Path
 from brim.core.store.journal import FLUSH_S
 from brim.core.store.sqlite import SQLiteStore
-from brim.core.types import Message, PromptParts, Session, Status
+from brim.core.types import Message, PromptParts, Session, SessionFilter, Status
 
 async def main(path):
     store = SQLiteStore(Path(path))
@@ -402,7 +403,7 @@ async def test_names_that_utf8_cannot_hold_are_the_names_of_nothing(store):
         error.value.sentence.encode()
     assert await store.tail("\udcff", limit=3) == []
     assert await store.messages_by_id(["\udcff"]) == []
-    assert await store.list_sessions(limit=3, title="\udcff") == []
+    assert await store.list_sessions(limit=3, only=SessionFilter(title="\udcff")) == []
     assert (await store.model_facts("\udcff")).window_tokens is None
 
 
@@ -415,11 +416,13 @@ async def test_the_title_filter_ignores_case_in_every_script(store):
         ("привет", "ПРИВЕТ"),
         ("PLAIN", "plain"),
     ):
-        assert [session.title for session in await store.list_sessions(limit=9, title=text)] == [title]
-    session = (await store.list_sessions(limit=1, title="plain"))[0]
+        assert [
+            session.title for session in await store.list_sessions(limit=9, only=SessionFilter(title=text))
+        ] == [title]
+    session = (await store.list_sessions(limit=1, only=SessionFilter(title="plain")))[0]
     await store.update_session(session.id, title="ÉTÉ")
-    assert len(await store.list_sessions(limit=9, title="été")) == 1
-    assert await store.list_sessions(limit=9, title="plain") == []
+    assert len(await store.list_sessions(limit=9, only=SessionFilter(title="été"))) == 1
+    assert await store.list_sessions(limit=9, only=SessionFilter(title="plain")) == []
 
 
 # --- prompts and counts -------------------------------------------------------------------------------------------

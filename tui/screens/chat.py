@@ -88,7 +88,11 @@ class ChatScreen(Screen[None]):
     async def _load_sessions(self, limit: int, after: Session | None, title: str) -> list[Session]:
         if self.controller is None:
             return []
-        return await self.controller.manager.list_sessions(limit=limit, after=after, title=title)
+        from brim.core.types import SessionFilter
+
+        return await self.controller.manager.list_sessions(
+            limit=limit, after=after, only=SessionFilter(title=title, pinned_first=True)
+        )
 
     async def connected(self, manager: SessionManager) -> None:
         """Fill the panes and send what was asked before the store was open."""
