@@ -205,9 +205,16 @@ async def test_the_list_is_paged_newest_first(store):
 async def test_the_list_filtered_by_title(store):
     for title in ("100% Rust", "rust_lang", "Python", "a\\b"):
         await talk(store, 0, title=title)
-    assert {s.title for s in await store.list_sessions(limit=9, only=SessionFilter(title="RUST"))} == {"100% Rust", "rust_lang"}
-    assert [s.title for s in await store.list_sessions(limit=9, only=SessionFilter(title="0%"))] == ["100% Rust"]
-    assert [s.title for s in await store.list_sessions(limit=9, only=SessionFilter(title="t_l"))] == ["rust_lang"]
+    assert {s.title for s in await store.list_sessions(limit=9, only=SessionFilter(title="RUST"))} == {
+        "100% Rust",
+        "rust_lang",
+    }
+    assert [s.title for s in await store.list_sessions(limit=9, only=SessionFilter(title="0%"))] == [
+        "100% Rust"
+    ]
+    assert [s.title for s in await store.list_sessions(limit=9, only=SessionFilter(title="t_l"))] == [
+        "rust_lang"
+    ]
     assert [s.title for s in await store.list_sessions(limit=9, only=SessionFilter(title="\\"))] == ["a\\b"]
 
 
