@@ -259,6 +259,19 @@ class SessionChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreChanged:
+    """Another brim changed something on the same data: what is shown of it has to be read again."""
+
+    answering_elsewhere: frozenset[str] = frozenset()
+    """The ids of the sessions that other brims are answering in."""
+
+    @property
+    def session_id(self) -> str:
+        """Empty: it is for those who watch all sessions."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BranchShown:
     """Another branch is shown: the one with the message ``message_id``."""
 
@@ -292,4 +305,5 @@ TurnEvent = (
     | SessionChanged
     | SessionDeleted
     | BranchShown
+    | StoreChanged
 )

@@ -104,6 +104,7 @@ class TurnRunner:
                     raise BrimError("The answer is still being written.", hint="Stop it first, or wait.")
                 session = session.model_copy(update={"queued": ()})
             if session_id not in self._tasks:
+                await self._not_elsewhere(session_id)
                 following = session.queued[0] if session.queued else text
                 await self._admission.check(session, following, cleanup=cleanup, over_budget=over_budget)
                 if not session.queued:
@@ -128,10 +129,17 @@ class TurnRunner:
             )
             if prompt is None:
                 raise BrimError("There is no prompt to ask again.")
+            await self._not_elsewhere(session_id)
             await self._admission.check(session, "", cleanup=cleanup, over_budget=over_budget)
             turn = Turn(session_id)
             await self._start(session, turn, prompt=prompt, cleanup=cleanup)
             return turn
+
+    async def _not_elsewhere(self, session_id: str) -> None:
+        if session_id in await self._store.answering_elsewhere():
+            raise BrimError(
+                "Another brim is writing an answer in this session.", hint="Wait until it is done, then send."
+            )
 
     async def stop(self, session_id: str) -> None:
         """Stop the running answer; what came is kept and stored when this returns. The queue waits."""

@@ -20,6 +20,7 @@ from brim.core.events import SessionChanged
 from brim.core.hub import Hub, Subscription
 from brim.core.ledger import Ledger
 from brim.core.library import Library
+from brim.core.neighbours import Neighbours
 from brim.core.running import TurnRunner
 from brim.core.stats import DayTotal
 from brim.core.store.protocol import Recovered, SessionStore, Spending
@@ -104,10 +105,10 @@ class SessionManager:
             mode=cleanup_mode,
             writer=SummaryWriter(self._agents, self._ledger, summary_model) if summary_model else None,
         )
-        budgets = Budgets(store, session_usd=session_budget_usd, day_usd=day_budget_usd)
+        self.budgets = Budgets(store, session_usd=session_budget_usd, day_usd=day_budget_usd)
         has_budget = session_budget_usd is not None or day_budget_usd is not None
         self._admission = Admission(
-            self._agents, self._ledger, self._cleaner, budgets if has_budget else None, self._hub.publish
+            self._agents, self._ledger, self._cleaner, self.budgets if has_budget else None, self._hub.publish
         )
         self._turns = TurnRunner(
             store,
@@ -120,6 +121,7 @@ class SessionManager:
         )
         self.branches = Branches(store, self._hub.publish, turns=self._turns, ledger=self._ledger)
         self.library = Library(store, self._hub.publish, turns=self._turns, agents=self._agents)
+        self.neighbours = Neighbours(store, self._hub.publish)
         self._default_system_prompt = default_system_prompt
 
     async def open(self) -> Recovered:
@@ -128,6 +130,7 @@ class SessionManager:
 
     async def aclose(self) -> None:
         """Stop all turns (what came is kept), write what waits, close the store and the agents."""
+        await self.neighbours.aclose()
         await self._turns.stop_all()
         self._hub.close()
         try:

@@ -101,6 +101,13 @@ class Connections:
         with store_errors():
             return await self._writer.run(partial(_in_transaction, work, is_synced))
 
+    async def foreign_version(self) -> int:
+        """Return a number that changes with every commit but those of `write`."""
+        if self._writer is None:
+            raise StoreError("The data file is closed.")
+        with store_errors():
+            return await self._writer.run(_data_version)
+
     async def read(self, work: Work[T]) -> T:
         """Do ``work``, which only reads; all its queries see one moment of the file."""
         if self._reader is None:
@@ -141,6 +148,10 @@ def _in_transaction(work: Work[T], is_synced: bool, file: sqlite3.Connection) ->
             file.execute("ROLLBACK")
         raise
     return result
+
+
+def _data_version(file: sqlite3.Connection) -> int:
+    return int(file.execute("PRAGMA data_version").fetchone()[0])
 
 
 def _in_snapshot(work: Work[T], file: sqlite3.Connection) -> T:

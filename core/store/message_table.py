@@ -127,6 +127,11 @@ def gone_writers(is_gone: Callable[[str], bool], file: sqlite3.Connection) -> li
     return [writer for writer in writers if writer is None or is_gone(writer)]
 
 
+def streaming_elsewhere(writer: str, file: sqlite3.Connection) -> frozenset[str]:
+    """Return the ids of the sessions with answers that others than ``writer`` are writing."""
+    return frozenset(row["session_id"] for row in file.execute(queries.STREAMING_ELSEWHERE, (writer,)))
+
+
 def _interrupt(message: Message, file: sqlite3.Connection) -> None:
     spoken = estimate_tokens(message.content) + MESSAGE_OVERHEAD_TOKENS if message.content else 0
     thought = estimate_tokens(message.reasoning) if message.reasoning else 0

@@ -83,6 +83,18 @@ class SessionStore(Protocol):
         """Write what waits and close."""
         ...
 
+    async def recover(self) -> tuple[str, ...]:
+        """Mark answers whose writer is gone as interrupted; returns their ids."""
+        ...
+
+    async def foreign_version(self) -> int:
+        """Return a number that changes whenever another process has written."""
+        ...
+
+    async def answering_elsewhere(self) -> frozenset[str]:
+        """Return the ids of the sessions in which other processes are writing answers."""
+        ...
+
     # sessions
 
     async def add_session(self, session: Session) -> None:

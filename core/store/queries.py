@@ -98,6 +98,9 @@ PROMPTS = """
 """
 
 STREAMING_WRITERS = "SELECT DISTINCT writer FROM messages WHERE status = 'streaming'"
+STREAMING_ELSEWHERE = """
+    SELECT session_id FROM messages INDEXED BY messages_streaming WHERE status = 'streaming' AND writer IS NOT ?
+"""
 STREAMING_OF_WRITER = "SELECT * FROM messages WHERE status = 'streaming' AND writer IS ?"
 JOURNAL = "SELECT text, reasoning, tool_calls FROM journal WHERE message_id = ? ORDER BY seq"
 APPEND_TO_JOURNAL = """

@@ -52,7 +52,7 @@ class SQLiteStore:
                 backup, self._writer = await asyncio.to_thread(_prepare, self._path)
             await self._connections.open()
             self._journal = Journal(self._connections)
-            interrupted = await self._recover(self._writer) if self._writer is not None else ()
+            interrupted = await self.recover()
         except BaseException:
             await self.aclose()
             raise
@@ -72,10 +72,24 @@ class SQLiteStore:
                 if writer is not None:
                     writer.release()
 
-    async def _recover(self, writer: Writer) -> tuple[str, ...]:
-        if not await self._connections.read(partial(message_table.gone_writers, writer.is_gone)):
+    async def recover(self) -> tuple[str, ...]:
+        """Mark answers whose writer is gone as interrupted."""
+        writer = self._writer
+        if writer is None or not await self._connections.read(
+            partial(message_table.gone_writers, writer.is_gone)
+        ):
             return ()
         return tuple(await self._connections.write(partial(message_table.interrupt, writer.is_gone)))
+
+    async def foreign_version(self) -> int:
+        """Return a number that changes whenever another process has written."""
+        return await self._connections.foreign_version()
+
+    async def answering_elsewhere(self) -> frozenset[str]:
+        """Return the ids of the sessions in which other processes are writing answers."""
+        if self._writer is None:
+            return frozenset()
+        return await self._connections.read(partial(message_table.streaming_elsewhere, self._writer.token))
 
     # --- sessions -------------------------------------------------------------------------------------
 

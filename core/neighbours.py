@@ -1,0 +1,65 @@
+"""Other brims on the same data: what they change is seen here within a second or two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from brim.core.errors import StoreError
+from brim.core.events import StoreChanged, TurnEvent
+from brim.core.store.protocol import SessionStore
+
+LOOK_S = 1.0
+"""How often other brims' changes are looked for, in seconds. A look that finds none reads one number."""
+
+
+class Neighbours:
+    """Publishes `StoreChanged` when another brim wrote; `SessionManager.neighbours` gives it.
+
+    Args:
+        store: the shared data.
+        publish: tells the watchers.
+        look_s: seconds between two looks.
+    """
+
+    def __init__(
+        self, store: SessionStore, publish: Callable[[TurnEvent], None], *, look_s: float = LOOK_S
+    ) -> None:
+        self._store = store
+        self._publish = publish
+        self._look_s = look_s
+        self._task: asyncio.Task[None] | None = None
+        self._answering: frozenset[str] = frozenset()
+
+    def watch(self) -> None:
+        """Begin to look, until `aclose`."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._look())
+
+    async def aclose(self) -> None:
+        """Stop looking."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _look(self) -> None:
+        """Look again and again. A data file that cannot be read now is looked at the next time."""
+        seen: int | None = None
+        while True:
+            try:
+                seen = await self._look_once(seen)
+            except StoreError:
+                seen = None
+            await asyncio.sleep(self._look_s)
+
+    async def _look_once(self, seen: int | None) -> int:
+        # Who was answering may have been killed, which changes nothing in the file.
+        interrupted = await self._store.recover() if self._answering else ()
+        version = await self._store.foreign_version()
+        if version != seen or interrupted:
+            answering = await self._store.answering_elsewhere()
+            if seen is not None or answering != self._answering or interrupted:
+                self._answering = answering
+                self._publish(StoreChanged(answering_elsewhere=answering))
+        return version
