@@ -194,8 +194,9 @@ class Counted(AgentInterface):
     async def process_stream(self, context: AgentContext) -> AsyncIterator[StreamEvent]:
         """Yield the answer and its usage."""
         prompt = [*context.conversation_history, Message(role="user", content=context.input)]
-        answer = await self._count(Message(role="assistant", content=self.answer))
-        nothing = await self._count(Message(role="assistant", content=""))
+        question = Message(role="user", content="?")
+        answer = await self._count(question, Message(role="assistant", content=self.answer))
+        nothing = await self._count(question, Message(role="assistant", content="?")) - 1
         yield TextDelta(self.answer)
         yield UsageReported(
             Usage(

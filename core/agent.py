@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from brim.core.errors import AgentError, BadResponseError
@@ -63,6 +63,13 @@ class AgentInterface(ABC):
     async def count_tokens(self, messages: Sequence[Message]) -> int | None:
         """Return how many prompt tokens ``messages`` are by the model's own tokenizer, or ``None``."""
         del messages
+        return None
+
+    async def tokenizer(self) -> Callable[[str], int] | None:
+        """Return what counts the tokens of a text as the model does, or ``None``.
+
+        The estimates of prompts then rest on it. It is called while a person types: it must be fast.
+        """
         return None
 
     async def aclose(self) -> None:

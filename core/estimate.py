@@ -9,7 +9,7 @@ All counts look backwards only, and no weight is negative, so more text is never
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from brim.core.calibration import Calibration
 
@@ -95,6 +95,9 @@ _COMMON = (
     ((_TWO_KIND, _HAN_KIND, _KANA_KIND, _HANGUL_KIND, _REST_KIND), 0.5),
 )
 _SHORTEST_TOKENS = 50
+_TOKENIZED_SPREADS = (0.03, 3.0, 30.0)
+_LONGEST_TOKENIZED = 20_000
+"""Characters that a tokenizer is given of one text: it runs between two key presses."""
 
 
 def _weigh_kinds(text: str) -> list[float]:
@@ -134,14 +137,33 @@ def estimate_tokens(text: str) -> int:
 
 
 class Estimator:
-    """Estimates for one model, calibrated on what its provider reports."""
+    """Estimates for one model, calibrated on what its provider reports.
 
-    def __init__(self) -> None:
-        self._calibration = Calibration(_SPREADS, _COMMON, constants=2)
+    Args:
+        tokenize: the model's own tokenizer, where it is at hand; estimates then rest on it.
+    """
+
+    def __init__(self, tokenize: Callable[[str], int] | None = None) -> None:
+        self._tokenize = tokenize
+        self._calibration = (
+            Calibration(_TOKENIZED_SPREADS, constants=2)
+            if tokenize
+            else Calibration(_SPREADS, _COMMON, constants=2)
+        )
 
     def estimate(self, text: str) -> int:
         """Return about how many tokens ``text`` is for this model; 0 only for an empty text."""
-        return max(1, round(self._calibration.predict([*_weigh_kinds(text), 1.0, 0.0]))) if text else 0
+        return max(1, round(self._calibration.predict([*self._weigh(text), 1.0, 0.0]))) if text else 0
+
+    def _weigh(self, text: str) -> list[float]:
+        """Return the tokens of ``text``, by kind where there is no tokenizer."""
+        if self._tokenize is None:
+            return _weigh_kinds(text)
+        if len(text) <= _LONGEST_TOKENIZED:
+            return [float(self._tokenize(text))]
+        half = _LONGEST_TOKENIZED // 2
+        ends = text[:half] + text[-half:]
+        return [self._tokenize(ends) * sum(_weigh_kinds(text)) / sum(_weigh_kinds(ends))]
 
     @property
     def opening_tokens(self) -> int:
@@ -161,7 +183,7 @@ class Estimator:
         texts = [text] if isinstance(text, str) else [part for part in text if part]
         if not any(texts) or reported_tokens <= 0:
             return
-        kinds = [sum(column) for column in zip(*map(_weigh_kinds, texts), strict=True)]
+        kinds = [sum(column) for column in zip(*map(self._weigh, texts), strict=True)]
         if sum(kinds) < _SHORTEST_TOKENS and not opening:
             return
         self._calibration.learn([*kinds, float(len(texts)), float(opening)], reported_tokens)
@@ -171,12 +193,12 @@ class Estimator:
         return self._calibration.state()
 
     @classmethod
-    def from_state(cls, state: Sequence[float]) -> Estimator:
-        """Return the estimator that gave ``state``.
+    def from_state(cls, state: Sequence[float], tokenize: Callable[[str], int] | None = None) -> Estimator:
+        """Return the estimator that gave ``state``; with a tokenizer, if it had one.
 
         Raises:
             ValueError: the numbers are no estimator's.
         """
-        estimator = cls()
+        estimator = cls(tokenize)
         estimator._calibration.restore(state)
         return estimator

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from brim.core.agent import AgentInterface
 from brim.core.estimate import MESSAGE_OVERHEAD_TOKENS, Estimator
 from brim.core.store.protocol import ModelFacts, SessionStore
 from brim.core.window import Windows
@@ -16,22 +17,28 @@ class Scales:
         self._store = store
         self._windows = windows
         self._estimators: dict[str, Estimator] = {}
+        self._tokenizers: dict[str, Callable[[str], int] | None] = {}
         self._untaught = Estimator()
         self._learnt_windows: dict[str, int] = {}
 
-    async def know(self, model: str | None) -> None:
-        """Take in what was learnt about a model before."""
+    async def know(self, model: str | None, agent: AgentInterface | None = None) -> None:
+        """Take in what was learnt about a model before, and the tokenizer of the agent that speaks for it."""
+        if model and agent is not None and model not in self._tokenizers:
+            self._tokenizers[model] = tokenize = await agent.tokenizer()
+            if tokenize is not None:
+                self._estimators.pop(model, None)
         if not model or model in self._estimators:
             return
         facts = await self._store.model_facts(model)
         if model in self._estimators:
             return
+        tokenize = self._tokenizers.get(model)
         try:
             self._estimators[model] = (
-                Estimator.from_state(facts.estimator) if facts.estimator else Estimator()
+                Estimator.from_state(facts.estimator, tokenize) if facts.estimator else Estimator(tokenize)
             )
         except ValueError:  # an estimator of another version
-            self._estimators[model] = Estimator()
+            self._estimators[model] = Estimator(tokenize)
         if facts.window_tokens is not None:
             self._learnt_windows[model] = facts.window_tokens
             self._windows.keep(model, facts.window_tokens)

@@ -13,9 +13,9 @@ from brim.core.errors import AgentError, BadResponseError, ConnectionFailedError
 from brim.core.events import StreamEvent, Waiting
 from brim.core.paths import Paths
 from brim.core.types import AgentConfig, AgentContext, AgentResponse, Message
-from brim.providers.answers import collect, count, mapping
+from brim.providers.answers import collect
 from brim.providers.local_process import Endpoint, LocalProcess
-from brim.providers.openai import OpenAIServer, request_body, stream_chat
+from brim.providers.openai import OpenAIServer, count_prompt, stream_chat
 from brim.providers.windows import served_window
 
 BUNDLED_MODEL = "smollm2"
@@ -31,6 +31,7 @@ class LocalServer(OpenAIServer):
     provider = "local"
     own_url = "http://127.0.0.1/v1"
     own_key_variable = ""
+    is_llama = True
 
 
 class LocalAgent(AgentInterface):
@@ -126,14 +127,7 @@ class LocalAgent(AgentInterface):
         """
         if self._server is None or self._process.endpoint is None or not messages:
             return None
-        *before, last = messages
-        if last.role != "user":
-            before.append(last)
-        asked = AgentContext(input=last.content if last.role == "user" else "", conversation_history=before)
-        body = request_body(self._server, self._request, asked)
-        if last.role != "user":
-            body["messages"].pop()
-        return await _count(self._server, body)
+        return await count_prompt(self._server, self._request, messages)
 
     async def aclose(self) -> None:
         """End the child process, for good."""
@@ -203,29 +197,20 @@ def _is_path(name: str) -> bool:
     return name.lower().endswith(".gguf")
 
 
-async def _count(server: LocalServer, body: dict[str, object]) -> int | None:
-    """Ask the server what a request would weigh; ``None`` if it does not say."""
-    from brim.providers.faults import openai_errors
-
-    client = await server.client()
-    try:
-        answer = await client.post("/chat/completions/input_tokens", cast_to=object, body=body)
-    except openai_errors():
-        return None
-    return count(mapping(answer).get("input_tokens")) or None
-
-
 async def _with_pulse(events: AsyncGenerator[StreamEvent, None]) -> AsyncGenerator[StreamEvent, None]:
     """Yield ``events``, and while nothing comes a sign of life: a long prompt is read for minutes."""
+    reason = "reading the prompt"
     async with aclosing(events):
         while True:
             following = asyncio.ensure_future(anext(events, None))
             try:
                 while not (await asyncio.wait({following}, timeout=PULSE_S))[0]:
-                    yield Waiting("reading the prompt")
+                    yield Waiting(reason)
             finally:
                 if following.cancel():
                     await asyncio.gather(following, return_exceptions=True)
             if (event := following.result()) is None:
                 return
+            if isinstance(event, Waiting):
+                reason = event.reason
             yield event

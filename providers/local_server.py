@@ -32,6 +32,8 @@ SMALL_MODEL_BYTES = 1 << 30
 """Below this size of its file a model strays and repeats itself, unless it is held back."""
 SMALL_MODEL_ANSWER_TOKENS = 512
 """The longest answer of such a model, unless the request says otherwise."""
+BATCH_TOKENS = 512
+"""How much of a prompt is read in one go: between two the other answers go on, and the progress is told."""
 LOG_BYTES = 4 << 20
 """Where the log file ends, however long the child lives."""
 _PR_SET_PDEATHSIG = 1
@@ -96,6 +98,7 @@ def _load(orders: Orders) -> xllamacpp.Server:
     params.n_parallel = orders.slots
     params.n_ctx = orders.slots * orders.window_tokens
     params.kv_unified = False
+    params.n_batch = BATCH_TOKENS
     params.cache_ram_mib = orders.cache_mib
     params.cpuparams.n_threads = orders.threads
     params.cpuparams_batch.n_threads = orders.threads

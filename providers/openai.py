@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from brim.core.agent import AgentInterface
-from brim.core.events import Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported
-from brim.core.types import AgentConfig, AgentContext, AgentResponse
+from brim.core.events import Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported, Waiting
+from brim.core.types import AgentConfig, AgentContext, AgentResponse, Message
 from brim.core.usage import Usage
 from brim.providers.answers import collect, count, mapping, text
 from brim.providers.faults import Asked, cut, no_answer, openai_errors, openai_fault, refused
 from brim.providers.prompts import prompt_of
 from brim.providers.retries import Retries, waiting
 from brim.providers.server import CONNECT_TIMEOUT_S, Server
+from brim.providers.tokenizer import openai_tokenizer
+from brim.providers.windows import is_llama
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
+
+COUNT_TIMEOUT_S = 5.0
+LLAMA_HOLDS_S = 60.0
+SHORT_READ_TOKENS = 256
+"""So few tokens are read in a moment, which nobody needs to be told of."""
 
 # OpenAI and most others; DeepSeek; LiteLLM. In details or, like Kimi's ``cached_tokens``, beside them.
 _READ_FIELDS = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
@@ -35,6 +42,17 @@ class OpenAIServer(Server["AsyncOpenAI"]):
 
     refuses_usage = False
     """Whether the server has refused to be asked for usage in a stream."""
+    is_llama = False
+    """Whether the server is llama.cpp, which counts a prompt before it reads it and tells how far it has read."""
+    _llama_asked_at = -LLAMA_HOLDS_S
+
+    async def find_llama(self) -> bool:
+        """Return whether the server is llama.cpp; it is asked at most once a minute."""
+        now = asyncio.get_running_loop().time()
+        if not self.is_llama and not self.is_own and now - self._llama_asked_at >= LLAMA_HOLDS_S:
+            self.is_llama = await is_llama(self.base_url, self.api_key)
+            self._llama_asked_at = now
+        return self.is_llama
 
     def _make_client(self) -> AsyncOpenAI:
         import openai
@@ -72,6 +90,16 @@ class OpenAIAgent(AgentInterface):
     async def window_tokens(self) -> int | None:
         """Return what the server says that the model's window is, ``None`` where it does not say."""
         return await self._server.window_tokens(self.model)
+
+    async def count_tokens(self, messages: Sequence[Message]) -> int | None:
+        """Return what a llama.cpp server's own tokenizer counts, ``None`` for any other server."""
+        if not messages or not await self._server.find_llama():
+            return None
+        return await count_prompt(self._server, self.config, messages)
+
+    async def tokenizer(self) -> Callable[[str], int] | None:
+        """Return OpenAI's own tokenizer for one of its models, if it lies ready on this machine."""
+        return await openai_tokenizer(self.model) if self._server.is_own else None
 
     async def aclose(self) -> None:
         """Close the connections, if they are the agent's own."""
@@ -118,6 +146,25 @@ async def stream_chat(
     yield reader.done()
 
 
+async def count_prompt(server: OpenAIServer, config: AgentConfig, messages: Sequence[Message]) -> int | None:
+    """Ask llama.cpp how many tokens a prompt is, the model's template included; ``None`` if it does not say."""
+    *before, last = messages
+    if last.role != "user":
+        before.append(last)
+    question = last.content if last.role == "user" else ""
+    body = request_body(server, config, AgentContext(input=question, conversation_history=before))
+    if last.role != "user":
+        body["messages"].pop()
+    client = await server.client()
+    try:
+        answer = await client.post(
+            "/chat/completions/input_tokens", cast_to=object, body=body, options={"timeout": COUNT_TIMEOUT_S}
+        )
+    except openai_errors():
+        return None
+    return count(mapping(answer).get("input_tokens")) or None
+
+
 def request_body(server: OpenAIServer, config: AgentConfig, context: AgentContext) -> dict[str, Any]:
     """Return the request in the words of chat completions."""
     prompt = prompt_of(context, config)
@@ -126,6 +173,8 @@ def request_body(server: OpenAIServer, config: AgentConfig, context: AgentContex
     body: dict[str, Any] = {"model": config.model, "messages": messages, "stream": True}
     if not server.refuses_usage:
         body["stream_options"] = {"include_usage": True}
+    if server.is_llama:
+        body["return_progress"] = True
     if config.temperature is not None:
         body["temperature"] = config.temperature
     if config.max_tokens is not None:
@@ -152,6 +201,10 @@ class ChatReader:
         fields = mapping(chunk)
         self._heard = True
         self._model = text(fields.get("model")) or self._model
+        progress = mapping(fields.get("prompt_progress"))
+        total, read = count(progress.get("total")), count(progress.get("processed"))
+        if total - read >= SHORT_READ_TOKENS and not self.began:
+            yield Waiting(f"reading {read:,} of {total:,} tokens")
         listed = fields.get("choices")
         choices = [mapping(choice) for choice in listed] if isinstance(listed, list) else []
         for choice in choices:

@@ -49,7 +49,7 @@ async def served_window(base_url: str, api_key: SecretStr | None, model: str) ->
         _get(base_url, "/api/ps", api_key),
         served_models(base_url, api_key),
     )
-    if slot := count(mapping(mapping(props).get("default_generation_settings")).get("n_ctx")):
+    if slot := _slot(props):
         return slot
     running = mapping(loaded).get("models")
     for entry in map(mapping, running if isinstance(running, list) else ()):
@@ -58,6 +58,15 @@ async def served_window(base_url: str, api_key: SecretStr | None, model: str) ->
     served = models or []
     named = [entry for entry in served if entry.name == model] or (served if len(served) == 1 else [])
     return named[0].window_tokens if named else None
+
+
+async def is_llama(base_url: str, api_key: SecretStr | None) -> bool:
+    """Return whether the server is llama.cpp: only it tells what one conversation gets."""
+    return bool(_slot(await _get(base_url, "/props", api_key)))
+
+
+def _slot(props: object) -> int:
+    return count(mapping(mapping(props).get("default_generation_settings")).get("n_ctx"))
 
 
 def _window(model: dict[str, Any]) -> int | None:

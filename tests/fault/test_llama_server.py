@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from brim.core import errors
 from brim.core.agent import AgentInterface
-from brim.core.events import Done, TextDelta, UsageReported
+from brim.core.events import Done, TextDelta, UsageReported, Waiting
 from brim.core.types import AgentConfig, AgentContext, Message
 from brim.providers.anthropic import AnthropicAgent
 from brim.providers.openai import OpenAIAgent
@@ -116,6 +116,30 @@ async def test_a_wrong_key(make: Make) -> None:
 
 async def test_the_server_tells_its_window(make: Make, llama: LlamaServer) -> None:
     assert await make().window_tokens() == llama.window_tokens
+
+
+async def test_a_llama_server_of_ones_own_counts_exactly_and_tells_how_far_it_has_read(
+    llama: LlamaServer,
+) -> None:
+    config = AgentConfig(
+        model=llama.model,
+        api_key=SecretStr(llama.key),
+        base_url=llama.openai_url,
+        max_tokens=2,
+        max_retries=0,
+    )
+    agent = OpenAIAgent(config)
+    question = Message(role="user", content="A different long text about rivers. " * 120)
+    history = [Message(role="system", content="Be brief."), Message(role="assistant", content="你好。")]
+    counted = await agent.count_tokens([*history, question])
+    context = AgentContext(input=question.content, conversation_history=history)
+    events = [event async for event in agent.process_stream(context)]
+    await agent.aclose()
+    (usage,) = [event.usage for event in events if isinstance(event, UsageReported)]
+    assert counted == usage.prompt_tokens
+    waits = [event.reason for event in events if isinstance(event, Waiting)]
+    assert waits
+    assert all(wait.endswith(f" of {counted:,} tokens") for wait in waits)
 
 
 async def test_the_server_lists_its_model(llama: LlamaServer) -> None:

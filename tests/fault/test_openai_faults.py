@@ -347,6 +347,46 @@ async def test_usage_at_another_place(server: ScriptedServer, agent: OpenAIAgent
     assert UsageReported(Usage(input_tokens=9, output_tokens=2)) in await run(agent)
 
 
+LLAMA = {"default_generation_settings": {"n_ctx": 2048}}
+
+
+async def test_other_servers_are_not_asked_to_count(server: ScriptedServer, agent: OpenAIAgent) -> None:
+    assert await agent.count_tokens([Message(role="user", content="Why?")]) is None
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        refusal(404, {"error": "no such path"}),
+        refusal(200, {"error": "unexpected endpoint"}),
+        refusal(200, {"input_tokens": "many"}),
+        refusal(200, [1]),
+        Reply(200, [b"<html>"], content_type="text/html"),
+        Reply(200, [CUT]),
+    ],
+)
+async def test_a_server_that_does_not_count_after_all(
+    server: ScriptedServer, agent: OpenAIAgent, answered: Reply
+) -> None:
+    server.pages["/props"] = LLAMA
+    server.play(answered)
+    assert await agent.count_tokens([Message(role="user", content="Why?")]) is None
+    assert text_of(await run(agent)) == "Hello."
+
+
+async def test_reports_of_reading_that_cannot_be(server: ScriptedServer, agent: OpenAIAgent) -> None:
+    odd = [
+        chat_chunk({"content": None}, prompt_progress=progress)
+        for progress in (None, 5, {}, {"total": "x", "processed": 1}, {"total": 10, "processed": 9000})
+    ]
+    server.play(
+        chat("Because.", before=[*odd, chat_chunk({}, prompt_progress={"total": 900, "processed": -1})])
+    )
+    waits = [event for event in await run(agent) if isinstance(event, Waiting)]
+    assert waits == [Waiting("reading 0 of 900 tokens")]
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -188,3 +188,42 @@ def test_it_stays_sound_over_thousands_of_reports():
         estimator.learn(text, other_model(text))
     for text in TEXTS:
         assert off(estimator.estimate(text), other_model(text)) <= 0.05
+
+
+def words(text: str) -> int:
+    """Counts as a tokenizer with a token for every word does."""
+    return len(text.split())
+
+
+def test_with_a_tokenizer_it_counts_as_that_does():
+    estimator = Estimator(words)
+    assert [estimator.estimate(text) for text in TEXTS] == [words(text) for text in TEXTS]
+    assert estimator.estimate("") == 0
+
+
+def test_of_a_long_text_a_tokenizer_is_given_only_the_ends():
+    seen = []
+
+    def tokenize(text):
+        seen.append(len(text))
+        return words(text)
+
+    text = PROSE * 700
+    assert off(Estimator(tokenize).estimate(text), words(text)) <= 0.02
+    assert sum(seen) <= 20_000
+
+
+def test_what_a_provider_adds_to_a_tokenizers_counts_is_learnt():
+    estimator = Estimator(words)
+    for _ in range(6):
+        estimator.learn((PROSE, CODE), round(1.05 * (words(PROSE) + words(CODE))) + 10)
+    assert off(estimator.estimate(PROSE), 1.05 * words(PROSE) + 5) <= 0.02
+    other = Estimator.from_state(estimator.state(), words)
+    assert other.estimate(PROSE) == estimator.estimate(PROSE)
+
+
+def test_what_was_learnt_with_a_tokenizer_says_nothing_without_it():
+    with pytest.raises(ValueError, match="not the state"):
+        Estimator.from_state(Estimator(words).state())
+    with pytest.raises(ValueError, match="not the state"):
+        Estimator.from_state(Estimator().state(), words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import stat
 import sys
 import urllib.request
@@ -16,7 +17,7 @@ import pytest_asyncio
 
 from brim.core.errors import AgentError, ConnectionFailedError, ContextOverflowError
 from brim.core.events import Done, TextDelta, UsageReported, Waiting
-from brim.core.types import AgentContext, Message
+from brim.core.types import AgentContext, Message, ToolCall
 from brim.providers.local import LocalAgent
 from tests.support.local_model import answer, asking, local_agent, needs_model, text_of
 from tests.support.processes import is_alive, until
@@ -66,6 +67,18 @@ async def test_a_loaded_model_is_not_waited_for(agent: LocalAgent) -> None:
 
     assert not any(isinstance(event, Waiting) for event in events)
     assert agent.pid == pid
+
+
+async def test_how_far_a_long_prompt_is_read_is_told(agent: LocalAgent) -> None:
+    events = await answer(agent, "The sea is wide and blue. " * 130)
+
+    waits = [event.reason for event in events if isinstance(event, Waiting)]
+    usage = [event.usage for event in events if isinstance(event, UsageReported)][-1]
+    assert len(waits) > 1
+    assert waits == list(dict.fromkeys(waits))
+    assert all(re.fullmatch(rf"reading [\d,]+ of {usage.prompt_tokens:,} tokens", wait) for wait in waits)
+    first_text = next(place for place, event in enumerate(events) if isinstance(event, TextDelta))
+    assert not any(isinstance(event, Waiting) for event in events[first_text:])
 
 
 async def test_process_returns_the_whole_answer_with_counts(agent: LocalAgent) -> None:
@@ -172,6 +185,32 @@ async def test_a_prompt_longer_than_the_window_names_both_sizes(agent: LocalAgen
     assert caught.value.window_tokens == 1024
     assert caught.value.prompt_tokens is not None
     assert caught.value.prompt_tokens > 2000
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [],
+        [Message(role="system", content="Be brief."), Message(role="system", content="要約: 海は青い。")],
+        [Message(role="assistant", content="Left over."), Message(role="user", content="One?")],
+        [
+            Message(role="user", content="def f(x):\n    return x  # πr²\n" * 9),
+            Message(
+                role="assistant",
+                content="Warm. 🙂",
+                tool_calls=(ToolCall(id="1", name="weather", arguments="{}", result="21 °C"),),
+            ),
+        ],
+    ],
+    ids=["question", "system", "leftover", "tools"],
+)
+async def test_the_count_of_a_prompt_is_what_its_answer_reports(
+    agent: LocalAgent, history: list[Message]
+) -> None:
+    counted = await agent.count_tokens([*history, Message(role="user", content="And now?")])
+    answered = await agent.process(AgentContext(input="And now?", conversation_history=history))
+
+    assert counted == answered.metadata["prompt_tokens"]
 
 
 async def test_tokens_of_a_history_that_ends_with_an_answer_are_counted(agent: LocalAgent) -> None:
