@@ -16,7 +16,7 @@ from brim.core.events import BudgetWarned, TurnEvent
 from brim.core.ledger import Ledger
 from brim.core.types import Message, Session
 
-_SURE_SHARE = 0.9
+_SURE_SHARE = 0.75
 """Estimates may be this far off: what is longer than the window even so cannot be sent."""
 
 

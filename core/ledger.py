@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 
 from brim.core.agent import AgentInterface
@@ -19,7 +20,7 @@ from brim.core.events import ContextChanged, TurnEvent
 from brim.core.scales import Scales
 from brim.core.spoken import as_spoken
 from brim.core.store.protocol import SessionStore
-from brim.core.types import Message, PromptParts, Session, Status
+from brim.core.types import Message, PromptParts, Session, Status, now
 from brim.core.usage import Usage
 from brim.core.weigh import reweigh
 from brim.core.window import (
@@ -32,6 +33,9 @@ from brim.core.window import (
     summary_text,
     system_tokens,
 )
+
+CACHE_HOLDS = timedelta(minutes=5)
+"""How long providers keep a prompt in their cache after it was used."""
 
 _SURE_SHARE = 0.9
 
@@ -225,12 +229,11 @@ class Ledger:
         usage = await self.usage(session)
         prompt_tokens = usage.used_tokens + (self.weigh_text(session.model, text) if text else 0)
         last = await self._store.tail(session.id, limit=1)
-        cached = last[0].usage if last else None
         return await quote(
             session.model or "",
             prompt_tokens=prompt_tokens,
             reply_tokens=usage.reply_reserve_tokens,
-            cached_tokens=cached.cache_read_tokens + cached.cache_write_tokens if cached else 0,
+            cached_tokens=_still_cached(last[0]) if last else 0,
             own_only=not self._priced.get(session.model or ""),
         )
 
@@ -254,9 +257,13 @@ class Ledger:
                 "tokens_estimated": spoken <= 0,
             }
         )
-        session = await self._store.finish_message(answer)
+        is_counted = False
         if reported and reported.prompt_tokens and sent:
-            session, _ = await self.account(session, sent.messages, reported.prompt_tokens)
+            is_counted = True
+            # Before the turn is added up, so that the average of the turns rests on the count.
+            await self.account(await self._store.session(session.id), sent.messages, reported.prompt_tokens)
+        session = await self._store.finish_message(answer)
+        if is_counted:
             is_whole = not (answer.tokens and answer.tokens_estimated)
             self._provenance[session.id] = Provenance.REPORTED if is_whole else Provenance.ESTIMATE
         return await self._store.message(answer.id)
@@ -286,6 +293,13 @@ class Ledger:
 
     async def _saved(self, model: str | None, usage: Usage) -> Decimal | None:
         return await cache_saved(model, usage, own_only=not self._priced.get(model)) if model else None
+
+
+def _still_cached(answer: Message) -> int:
+    """Return how much of the next prompt the provider is expected to have in its cache."""
+    if answer.usage is None or now() - answer.created_at > CACHE_HOLDS:
+        return 0
+    return answer.usage.cache_read_tokens + answer.usage.cache_write_tokens
 
 
 def _other_model(session: Session, sent: Sequence[Message]) -> bool:

@@ -210,7 +210,7 @@ async def test_pins_and_leave_outs_are_told_and_counted():
         await check_sums(manager, session)
         back = await manager.bring_back(answer.id)
         assert (back.left_out, back.in_window) == (False, True)
-        assert (await manager.pin(question.id, False)).pinned is False
+        assert (await manager.pin(question.id, pinned=False)).pinned is False
         assert (await check_sums(manager, session)).used_tokens == usages[0].used_tokens
 
 

@@ -189,7 +189,7 @@ async def test_the_person_can_edit_a_summary():
     ],
 )
 async def test_without_a_good_summary_the_cleanup_is_a_plain_one(writer, reason):
-    manager, agents = managed(writer)
+    manager, _ = managed(writer)
     async with manager:
         session = await filled(manager)
         with manager.subscribe(session.id) as watcher:
@@ -212,7 +212,7 @@ async def test_an_unknown_model_for_summaries_does_no_harm():
 
 
 async def test_in_the_middle_of_a_turn_and_by_the_sessions_own_model():
-    manager, agents = managed(Writer("x"), model="same")
+    manager, _ = managed(Writer("x"), model="same")
     async with manager:
         session = await manager.create()
         receipt = None
