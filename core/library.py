@@ -81,19 +81,34 @@ class Library:
         """Take sessions out of the bin."""
         return [await self._update(session_id, deleted_at=None) for session_id in session_ids]
 
-    async def empty_bin(self, older_than: timedelta = timedelta(0)) -> int:
-        """Delete for good what has been in the bin for longer; returns how many sessions that were."""
-        return await self._store.erase(now() - older_than)
+    async def in_bin(self, age: timedelta = timedelta(0)) -> list[Session]:
+        """Return the sessions that have been in the bin for longer than ``age``."""
+        before = now() - age
+        return [s for s in await self._all(Shelf.BIN) if s.deleted_at is not None and s.deleted_at <= before]
+
+    async def erase(self, session_ids: Iterable[str]) -> int:
+        """Delete sessions for good, with their messages; returns how many there were."""
+        ids = tuple(session_ids)
+        for session_id in ids:
+            await self._turns.stop(session_id)
+        erased = await self._store.erase(ids)
+        for session_id in ids:
+            self._publish(SessionDeleted(session_id=session_id))
+        return erased
 
     async def unchanged_for(self, age: timedelta) -> list[Session]:
         """Return the open and archived sessions that nothing has happened in for ``age``, those pinned or tagged aside."""
-        before, found = now() - age, list[Session]()
-        for shelf in (Shelf.OPEN, Shelf.ARCHIVE):
-            last: Session | None = None
-            only = SessionFilter(shelf=shelf)
-            while page := await self._store.list_sessions(limit=_PAGE, after=last, only=only):
-                found += [s for s in page if s.updated_at < before and not s.pinned and not s.tags]
-                last = page[-1]
+        before = now() - age
+        kept = [*await self._all(Shelf.OPEN), *await self._all(Shelf.ARCHIVE)]
+        return [s for s in kept if s.updated_at < before and not s.pinned and not s.tags]
+
+    async def _all(self, shelf: Shelf) -> list[Session]:
+        found: list[Session] = []
+        only = SessionFilter(shelf=shelf)
+        while page := await self._store.list_sessions(
+            limit=_PAGE, after=found[-1] if found else None, only=only
+        ):
+            found += page
         return found
 
     async def write_title(self, session_id: str) -> Session:

@@ -126,16 +126,55 @@ def ask(
     )
 
 
-@brim.command()
+@brim.group(invoke_without_command=True)
 @_json
 @click.option(
     "--limit", metavar="N", default=20, type=click.IntRange(min=1), help="How many; 20 if not given."
 )
-def sessions(limit: int, as_json: bool) -> int:
+@click.option("--title", metavar="TEXT", default="", help="Those with TEXT in the title.")
+@click.option("--tag", metavar="TAG", default="", help="Those with the tag.")
+@click.option("--model", metavar="TEXT", default="", help="Those with TEXT in the model's id.")
+@click.option(
+    "--shelf",
+    type=click.Choice(["open", "archive", "bin"]),
+    default="open",
+    help="Which ones: open if not given.",
+)
+@click.pass_context
+def sessions(ctx: click.Context, limit: int, as_json: bool, shelf: str, **narrow: str) -> int:
     """List sessions, newest first."""
+    if ctx.invoked_subcommand is not None:
+        return DONE
     from brim.cli import reading
+    from brim.core.types import SessionFilter, Shelf
 
-    return asyncio.run(reading.sessions(limit=limit, as_json=as_json))
+    only = SessionFilter(shelf=Shelf(shelf), **narrow)
+    return asyncio.run(reading.sessions(limit=limit, only=only, as_json=as_json))
+
+
+@sessions.command()
+@click.option(
+    "--bin-days",
+    metavar="N",
+    default=30,
+    type=click.IntRange(min=0),
+    help="In the bin for N days; 30 if not given.",
+)
+@click.option(
+    "--unused-days",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Also those unchanged for N days, but none that is pinned or tagged.",
+)
+@click.option("--dry-run", "is_dry", is_flag=True, help="Say what would go, and delete nothing.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
+def prune(bin_days: int, unused_days: int | None, is_dry: bool, is_sure: bool) -> int:
+    """Delete old sessions for good."""
+    from brim.cli import pruning
+
+    return asyncio.run(
+        pruning.prune(bin_days=bin_days, unused_days=unused_days, is_dry=is_dry, is_sure=is_sure)
+    )
 
 
 @brim.command(help=f"Show one transcript. {_SESSION_HELP}")

@@ -13,7 +13,7 @@ from brim.cli.output import dollars, local_time, write, write_json, write_table
 from brim.core.export.gauge import context_document
 from brim.core.export.plain import to_text
 from brim.core.paths import Paths
-from brim.core.types import Message, ModelInfo, Session
+from brim.core.types import ALL_OPEN, Message, ModelInfo, Session, SessionFilter
 
 if TYPE_CHECKING:
     from brim.core.sessions import SessionManager
@@ -33,15 +33,15 @@ async def opened() -> AsyncIterator[SessionManager]:
         await manager.aclose()
 
 
-async def sessions(*, limit: int, as_json: bool) -> int:
-    """List the newest sessions."""
+async def sessions(*, limit: int, only: SessionFilter, as_json: bool) -> int:
+    """List the newest sessions of those that ``only`` leaves."""
     async with stored() as store:
-        found = await store.list_sessions(limit=limit)
-        total = await store.count_sessions()
+        found = await store.list_sessions(limit=limit, only=only)
+        total = await store.count_sessions() if only == ALL_OPEN else 0
     if as_json:
         write_json([session_document(session) for session in found])
     elif not found:
-        write("No sessions yet. Start one with: brim")
+        write("No sessions yet. Start one with: brim" if only == ALL_OPEN else "No session fits that.")
     else:
         head = ("ID", "Changed", "Messages", "Tokens", "Cost", "Model", "Title")
         write_table(head, [_row(session) for session in found])
@@ -99,6 +99,11 @@ def session_document(session: Session) -> dict[str, Any]:
         "turns": session.turns,
         "priced_turns": session.priced_turns,
         "cache_saved_usd": session.cache_saved_usd if session.priced_turns else None,
+        "pinned": session.pinned,
+        "archived": session.archived,
+        "deleted_at": session.deleted_at,
+        "tags": list(session.tags),
+        "forked_from": session.forked_from,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -131,8 +131,8 @@ class SessionStore(Protocol):
         """Return the tags in use, case-folded, and how many sessions have each, the commonest first."""
         ...
 
-    async def erase(self, deleted_before: datetime) -> int:
-        """Delete for good what has been in the bin since before a moment; returns how many sessions that were."""
+    async def erase(self, session_ids: Iterable[str]) -> int:
+        """Delete sessions and their messages for good; returns how many sessions there were."""
         ...
 
     async def update_session(self, session_id: str, **fields: Any) -> Session:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from brim.core.errors import SessionNotFoundError
@@ -87,10 +86,10 @@ def tags(file: sqlite3.Connection) -> list[tuple[str, int]]:
     return [(row["tag"], row["sessions"]) for row in file.execute(queries.TAGS)]
 
 
-def erase(deleted_before: datetime, file: sqlite3.Connection) -> int:
-    """Delete for good what has been in the bin since before a moment; returns how many sessions that were."""
-    sql = "DELETE FROM sessions WHERE deleted_at IS NOT NULL AND deleted_at < ?"
-    return file.execute(sql, (to_micros(deleted_before),)).rowcount
+def erase(session_ids: Sequence[str], file: sqlite3.Connection) -> int:
+    """Delete sessions for good; returns how many there were."""
+    ids = [(storable(session_id),) for session_id in session_ids]
+    return file.executemany("DELETE FROM sessions WHERE id = ?", ids).rowcount
 
 
 def update(session_id: str, fields: Mapping[str, Any], file: sqlite3.Connection) -> Session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -119,9 +119,9 @@ class SQLiteStore:
         """Return the tags in use and how many sessions have each."""
         return await self._connections.read(session_table.tags)
 
-    async def erase(self, deleted_before: datetime) -> int:
-        """Delete for good what has been in the bin since before a moment."""
-        return await self._connections.write(partial(session_table.erase, deleted_before))
+    async def erase(self, session_ids: Iterable[str]) -> int:
+        """Delete sessions for good."""
+        return await self._connections.write(partial(session_table.erase, tuple(session_ids)))
 
     async def update_session(self, session_id: str, **fields: Any) -> Session:
         """Set fields of a session; see `SessionStore.update_session`."""

@@ -86,9 +86,10 @@ async def test_an_emptied_bin_is_gone_for_good_and_nothing_else(tmp_path):
         kept, gone = await manager.create(title="kept"), await manager.create(title="gone")
         await (await manager.send(gone.id, "hello")).wait()
         await manager.library.delete([gone.id])
-        assert await manager.library.empty_bin(timedelta(days=30)) == 0
-        assert (await manager.session(gone.id)).deleted_at is not None
-        assert await manager.library.empty_bin() == 1
+        assert await manager.library.in_bin(timedelta(days=30)) == []
+        binned = await manager.library.in_bin()
+        assert [s.id for s in binned] == [gone.id]
+        assert await manager.library.erase(s.id for s in binned) == 1
         with pytest.raises(BrimError):
             await manager.session(gone.id)
         assert await manager.transcript(gone.id) == []
