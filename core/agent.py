@@ -27,6 +27,9 @@ class AgentInterface(ABC):
     is_priced = False
     """Whether its answers cost what the public price list of its provider says."""
 
+    cache_holds_s: float | None = None
+    """How long the provider keeps a prompt that it has cached, in seconds since its last use; ``None`` if unknown."""
+
     @abstractmethod
     async def process(self, context: AgentContext) -> AgentResponse:
         """Answer ``context.input`` and return the whole answer.

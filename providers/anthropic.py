@@ -86,6 +86,7 @@ class AnthropicAgent(AgentInterface):
         self._server = server or AnthropicServer(config.base_url, config.api_key)
         self._owns_server = server is None
         self.is_priced = self._server.is_own
+        self.cache_holds_s = CACHE_HOLDS_S if self._server.is_own else None
 
     async def process(self, context: AgentContext) -> AgentResponse:
         """Answer ``context.input`` and return the whole answer."""

@@ -44,7 +44,7 @@ def prompt_of(context: AgentContext, config: AgentConfig) -> Prompt:
     """
     history = [(message, as_spoken(message)) for message in context.conversation_history]
     system = tuple(text for message, text in history if message.role == "system" and text.strip())
-    if not system and config.system_prompt:
+    if not system and config.system_prompt.strip():
         system = (config.system_prompt,)
     turns = [
         Turn("user" if message.role == "user" else "assistant", text)

@@ -14,7 +14,7 @@ from brim.core.spoken import LONGEST_ARGUMENTS, LONGEST_RESULT, as_spoken
 from brim.core.types import AgentConfig, AgentContext, Message, ToolCall
 from brim.core.usage import Usage
 from brim.providers import anthropic, openai
-from brim.providers.anthropic import AnthropicServer
+from brim.providers.anthropic import AnthropicAgent, AnthropicServer
 from brim.providers.openai import OpenAIServer
 from brim.providers.prompts import LEFT_OUT, Turn, alternating, prompt_of
 
@@ -347,6 +347,12 @@ def test_anthropic_itself_is_sent_no_temperature() -> None:
     config = AgentConfig(model="claude-9", temperature=0.5)
     server = AnthropicServer(None, SecretStr("k"))
     assert "temperature" not in anthropic.request_body(server, config, AgentContext(input="Hi"))
+
+
+def test_how_long_a_prompt_is_cached_is_known_of_anthropic_itself() -> None:
+    config = AgentConfig(model="claude-9", api_key=SecretStr("k"))
+    assert AnthropicAgent(config).cache_holds_s == 300
+    assert AnthropicAgent(config.model_copy(update={"base_url": "http://127.0.0.1:1"})).cache_holds_s is None
 
 
 @pytest.mark.parametrize(
