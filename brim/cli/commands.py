@@ -141,14 +141,16 @@ def ask(
     help="Which ones: open if not given.",
 )
 @click.pass_context
-def sessions(ctx: click.Context, limit: int, as_json: bool, shelf: str, **narrow: str) -> int:
+def sessions(
+    ctx: click.Context, /, limit: int, title: str, tag: str, model: str, shelf: str, as_json: bool
+) -> int:
     """List sessions, newest first."""
     if ctx.invoked_subcommand is not None:
         return DONE
     from brim.cli import reading
     from brim.core.types import SessionFilter, Shelf
 
-    only = SessionFilter(shelf=Shelf(shelf), **narrow)
+    only = SessionFilter(shelf=Shelf(shelf), title=title, tag=tag, model=model)
     return asyncio.run(reading.sessions(limit=limit, only=only, as_json=as_json))
 
 
