@@ -142,7 +142,7 @@ def ask(
 )
 @click.pass_context
 def sessions(
-    ctx: click.Context, /, limit: int, title: str, tag: str, model: str, shelf: str, as_json: bool
+    ctx: click.Context, /, *, limit: int, title: str, tag: str, model: str, shelf: str, as_json: bool
 ) -> int:
     """List sessions, newest first."""
     if ctx.invoked_subcommand is not None:

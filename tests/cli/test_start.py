@@ -52,7 +52,6 @@ def test_commands_do_not_import_the_screen_or_an_sdk(arguments: tuple[str, ...])
 def test_commands_that_only_read_import_no_agent_and_no_prices(arguments: tuple[str, ...]) -> None:
     loaded = _modules_of(*arguments)
     assert not {name for name in loaded if name.startswith(("brim.providers", "genai_prices"))}
-    assert "dotenv" not in loaded
 
 
 def test_a_model_that_nobody_prices_needs_no_price_list() -> None:
