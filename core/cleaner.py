@@ -126,7 +126,16 @@ class Cleaner:
         if self._writer is None:
             return None
         try:
-            return await self._writer.write(session, plan.leaving, await self.summary(session), alive)
+            return await self._writer.write(
+                session,
+                plan.leaving,
+                await self.summary(session),
+                alive,
+                # What reaches the target without a summary reaches it with one, too.
+                room_tokens=plan.target_tokens - plan.after_tokens + session.summary_tokens
+                if plan.reaches_target
+                else None,
+            )
         except SummaryError as error:
             self._publish(SummarySkipped(session_id=session.id, sentence=error.sentence))
             return None

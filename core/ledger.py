@@ -35,7 +35,7 @@ from brim.core.window import (
 )
 
 CACHE_HOLDS = timedelta(minutes=5)
-"""How long providers keep a prompt in their cache after it was used."""
+"""How long a prompt is expected to stay in a provider's cache where it is not known."""
 
 _SURE_SHARE = 0.9
 
@@ -71,6 +71,7 @@ class Ledger:
         self._scales = Scales(store, self._windows)
         self._provenance: dict[str, Provenance] = {}
         self._priced: dict[str, bool] = {}
+        self._cache_holds: dict[str, timedelta] = {}
         self._sent: dict[str, Sent] = {}
         self._taught: set[str] = set()
 
@@ -128,6 +129,8 @@ class Ledger:
     async def agent_found(self, model: str, agent: AgentInterface) -> None:
         """Take in who answers for ``model``: its window and whether it has a price."""
         self._priced[model] = agent.is_priced
+        if agent.cache_holds_s is not None:
+            self._cache_holds[model] = timedelta(seconds=agent.cache_holds_s)
         await self._scales.know(model, agent)
         await self._windows.find(model, agent)
 
@@ -233,9 +236,16 @@ class Ledger:
             session.model or "",
             prompt_tokens=prompt_tokens,
             reply_tokens=usage.reply_reserve_tokens,
-            cached_tokens=_still_cached(last[0]) if last else 0,
+            cached_tokens=self._still_cached(last[0]) if last else 0,
             own_only=not self._priced.get(session.model or ""),
         )
+
+    def _still_cached(self, answer: Message) -> int:
+        """Return how much of the next prompt the provider is expected to have in its cache."""
+        holds = self._cache_holds.get(answer.model or "") or CACHE_HOLDS
+        if answer.usage is None or now() - answer.created_at > holds:
+            return 0
+        return answer.usage.cache_read_tokens + answer.usage.cache_write_tokens
 
     # --- after the answer ---------------------------------------------------------------------------------
 
@@ -291,15 +301,14 @@ class Ledger:
         """Return what a request to ``model`` cost, ``None`` where no price is known."""
         return await price(model, usage, own_only=not self._priced.get(model)) if model else None
 
+    async def spend_besides(self, session: Session, model: str, usage: Usage) -> Decimal | None:
+        """Price a request that is no turn and add it to the session and to the day; returns what it cost."""
+        cost = await self.price(model, usage)
+        await self._store.spend(session.id, model, usage, cost)
+        return cost
+
     async def _saved(self, model: str | None, usage: Usage) -> Decimal | None:
         return await cache_saved(model, usage, own_only=not self._priced.get(model)) if model else None
-
-
-def _still_cached(answer: Message) -> int:
-    """Return how much of the next prompt the provider is expected to have in its cache."""
-    if answer.usage is None or now() - answer.created_at > CACHE_HOLDS:
-        return 0
-    return answer.usage.cache_read_tokens + answer.usage.cache_write_tokens
 
 
 def _other_model(session: Session, sent: Sequence[Message]) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from decimal import Decimal
 
 from brim.core.agent import AgentInterface, AgentSource
 from brim.core.cleanup import weight_of
@@ -60,6 +61,8 @@ class SummaryWriter:
         leaving: Sequence[Message],
         earlier: Summary | None,
         alive: Callable[[str], None],
+        *,
+        room_tokens: int | None = None,
     ) -> Summary:
         """Return a summary of ``leaving`` and of the summary before it.
 
@@ -68,11 +71,13 @@ class SummaryWriter:
             leaving: the messages that it replaces.
             earlier: the summary that it replaces too.
             alive: is told again and again what is going on.
+            room_tokens: the place that there is for it; ``None`` if that does not matter.
 
         Raises:
-            SummaryError: it could not be written, or is no smaller than what it replaces.
+            SummaryError: it could not be written, is no smaller than what it replaces, or has no place.
         """
         replaced = weight_of(leaving) + session.summary_tokens
+        most = replaced if room_tokens is None else min(replaced, room_tokens + 1)
         try:
             model = session.model if self.model == SAME_MODEL else self.agents.resolve(self.model)
             if model is None:
@@ -82,7 +87,7 @@ class SummaryWriter:
             words = int(_WORDS_PER_TOKEN * summary_room(self.ledger.measure(session).limit_tokens))
             context = self._request(model, leaving, earlier, words)
             alive(f"{model} sums up {len(leaving)} messages")
-            text, usage = await self._read(agent, context, session, replaced, alive)
+            text, cost = await self._read(agent, context, session, alive, model=model, most_tokens=most)
         except (SummaryError, StoreError):
             raise
         except TimeoutError as error:
@@ -90,15 +95,15 @@ class SummaryWriter:
         except Exception as error:  # an agent may be anyone's
             said = error.sentence if isinstance(error, BrimError) else f"{type(error).__name__} was raised."
             raise SummaryError(f"The summary could not be written: {said}") from error
-        tokens = self.ledger.weigh_summary(session.model, text)
-        if tokens >= replaced:
+        tokens = self._weighs(session, text)
+        if tokens >= most:
             raise _too_long()
         return Summary(
             text=text,
             tokens=tokens,
             replaced_tokens=replaced,
             model=model,
-            cost_usd=await self.ledger.price(model, usage) if usage else None,
+            cost_usd=cost,
         )
 
     def _request(
@@ -121,32 +126,46 @@ class SummaryWriter:
         agent: AgentInterface,
         context: AgentContext,
         session: Session,
-        most_tokens: int,
         alive: Callable[[str], None],
-    ) -> tuple[str, Usage | None]:
-        """Return the text and what the provider reported; reading ends where the text becomes too long."""
+        *,
+        model: str,
+        most_tokens: int,
+    ) -> tuple[str, Decimal | None]:
+        """Return the text and its price; reading ends where the text becomes too long, and is paid for all the same."""
         text, usage = "", None
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(SILENCE_S) as silence, aclosing(events_of(agent, context)) as events:
-            async for event in events:
-                silence.reschedule(loop.time() + SILENCE_S)
-                alive("writing a summary of what leaves the window")
-                match event:
-                    case TextDelta():
-                        text += event.text
-                        if len(text) > most_tokens and (
-                            self.ledger.weigh_summary(session.model, text) >= most_tokens
-                        ):
-                            raise _too_long()
-                    case UsageReported():
-                        usage = event.usage
-                    case Done():
-                        break
-                    case _:
-                        pass
+        try:
+            loop = asyncio.get_running_loop()
+            async with asyncio.timeout(SILENCE_S) as silence, aclosing(events_of(agent, context)) as events:
+                async for event in events:
+                    silence.reschedule(loop.time() + SILENCE_S)
+                    alive("writing a summary of what leaves the window")
+                    match event:
+                        case TextDelta():
+                            text += event.text
+                            if len(text) > most_tokens and self._weighs(session, text) >= most_tokens:
+                                raise _too_long()
+                        case UsageReported():
+                            usage = event.usage
+                        case Done():
+                            break
+                        case _:
+                            pass
+        finally:
+            cost = None
+            if usage or text:
+                spent = usage or self._estimated_usage(model, context, text)
+                cost = await self.ledger.spend_besides(session, model, spent)
         if not text.strip():
             raise SummaryError("The summary could not be written: the model wrote nothing.")
-        return text.strip(), usage
+        return text.strip(), cost
+
+    def _estimated_usage(self, model: str, context: AgentContext, text: str) -> Usage:
+        asked = [context.input, *(message.content for message in context.conversation_history)]
+        prompt = sum(self.ledger.weigh_text(model, part) for part in asked)
+        return Usage(input_tokens=prompt, output_tokens=self.ledger.weigh_text(model, text), estimated=True)
+
+    def _weighs(self, session: Session, text: str) -> int:
+        return self.ledger.weigh_summary(session.model, text)
 
 
 def _newest(pieces: Sequence[str], room_tokens: int, weigh: Callable[[str], int]) -> list[str]:
@@ -164,4 +183,4 @@ def _newest(pieces: Sequence[str], room_tokens: int, weigh: Callable[[str], int]
 
 
 def _too_long() -> SummaryError:
-    return SummaryError("The summary was no smaller than what it replaces, so it was thrown away.")
+    return SummaryError("The summary was too long for what it replaces, so it was thrown away.")

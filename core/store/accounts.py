@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -19,7 +20,7 @@ from brim.core.store.rows import (
     to_picos,
     usage_of,
 )
-from brim.core.types import Message
+from brim.core.types import Message, Session, now
 from brim.core.usage import Usage
 
 _SMOOTHING = 3
@@ -61,12 +62,30 @@ def count_turn(
             "turn_tokens": moved,
         },
     )
+    _add_to_day(answer.model or "", usage, ended_at, {**common, "turns": 1}, file)
+
+
+def count_besides(
+    session_id: str, model: str, usage: Usage, cost_usd: Decimal | None, file: sqlite3.Connection
+) -> Session:
+    """Add a request that is no turn to its session and to the day; see `SessionStore.spend`."""
+    usage = kept_usage(usage)
+    cost = to_picos(cost_usd or Decimal(0))
+    values = {"tokens": count(usage.total_tokens), "cost": cost, "id": session_id}
+    file.execute(queries.BESIDES_COUNTED, values)
+    _add_to_day(model, usage, now(), {"cost": cost, "cache_saved": 0, "priced_turns": 0, "turns": 0}, file)
+    return session_table.get(session_id, file)
+
+
+def _add_to_day(
+    model: str, usage: Usage, at: datetime, sums: Mapping[str, int], file: sqlite3.Connection
+) -> None:
     file.execute(
         queries.SPENT,
         {
-            **common,
-            "day": ended_at.astimezone().date().isoformat(),
-            "model": storable(answer.model or ""),
+            **sums,
+            "day": at.astimezone().date().isoformat(),
+            "model": storable(model),
             "input_tokens": usage.input_tokens,
             "cache_read_tokens": usage.cache_read_tokens,
             "cache_write_tokens": usage.cache_write_tokens,

@@ -261,6 +261,10 @@ class SessionStore(Protocol):
 
     # accounts
 
+    async def spend(self, session_id: str, model: str, usage: Usage, cost_usd: Decimal | None) -> Session:
+        """Add what a request that is no turn took, such as a summary, to its session and to the day."""
+        ...
+
     async def spending(self, since: date | None = None) -> list[Spending]:
         """Return what was spent by day and model, oldest day first."""
         ...

@@ -33,13 +33,14 @@ TURN_COUNTED = f"""
         turns = turns + 1, priced_turns = priced_turns + :priced_turns, turn_tokens = :turn_tokens
     WHERE id = :id
 """
+BESIDES_COUNTED = f"UPDATE sessions SET tokens = tokens + :tokens, {_grown('cost')} WHERE id = :id"
 _TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 SPENT = f"""
     INSERT INTO spending (day, model, turns, priced_turns, {", ".join(_TOKENS)}, estimated, cost, cache_saved)
-    VALUES (:day, :model, 1, :priced_turns, {", ".join(f":{name}" for name in _TOKENS)}, :estimated, :cost,
+    VALUES (:day, :model, :turns, :priced_turns, {", ".join(f":{name}" for name in _TOKENS)}, :estimated, :cost,
             :cache_saved)
     ON CONFLICT (day, model) DO UPDATE SET
-        turns = turns + 1, priced_turns = priced_turns + :priced_turns,
+        turns = turns + :turns, priced_turns = priced_turns + :priced_turns,
         {", ".join(f"{name} = {name} + :{name}" for name in _TOKENS)},
         estimated = max(estimated, :estimated), {_grown("cost")}, {_grown("cache_saved")}
 """

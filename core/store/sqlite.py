@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +30,7 @@ from brim.core.types import (
     SessionFilter,
     ToolCall,
 )
+from brim.core.usage import Usage
 
 
 class SQLiteStore:
@@ -238,6 +240,11 @@ class SQLiteStore:
         return await self.message(message_id)
 
     # --- accounts -------------------------------------------------------------------------------------
+
+    async def spend(self, session_id: str, model: str, usage: Usage, cost_usd: Decimal | None) -> Session:
+        """Add what a request that is no turn took; see `SessionStore.spend`."""
+        work = partial(accounts.count_besides, session_id, model, usage, cost_usd)
+        return await self._connections.write(work)
 
     async def spending(self, since: date | None = None) -> list[Spending]:
         """Return what was spent by day and model, oldest day first."""

@@ -131,3 +131,17 @@ async def test_what_was_learnt_of_a_model_is_kept_and_replaced(store):
     assert await store.model_facts("m:1") == facts
     await store.keep_model_facts("m:1", ModelFacts(estimator=(2.0,)))
     assert await store.model_facts("m:1") == ModelFacts(estimator=(2.0,))
+
+
+async def test_a_request_that_is_no_turn_is_paid_for_and_is_no_turn(store):
+    session = Session()
+    await store.add_session(session)
+    await turn(store, session, model="openai:a", usage=Usage(input_tokens=10), cost_usd=Decimal("0.01"))
+    spent = await store.spend(session.id, "openai:a", Usage(input_tokens=5, output_tokens=2), Decimal("0.02"))
+    assert (spent.cost_usd, spent.tokens, spent.turns, spent.priced_turns) == (Decimal("0.03"), 17, 1, 1)
+    assert (await store.spend(session.id, "local:b", Usage(output_tokens=1), None)).cost_usd == Decimal(
+        "0.03"
+    )
+    local, openai = await store.spending()
+    assert (openai.cost_usd, openai.turns, openai.usage.total_tokens) == (Decimal("0.03"), 1, 17)
+    assert (local.turns, local.priced_turns, local.usage.output_tokens) == (0, 0, 1)

@@ -101,6 +101,10 @@ async def test_a_summary_stands_for_what_left():
         assert (summary.text, summary.model, summary.edited) == ("They spoke of q.", NOTES, False)
         # 1,000 tokens at 2.50 USD for a million and 100 at 10 USD
         assert summary.cost_usd == Decimal("0.0035")
+        assert (await manager.session(session.id)).cost_usd == Decimal("0.0035")
+        spent = {row.model: row for row in await manager.spending()}
+        assert (spent[NOTES].cost_usd, spent[NOTES].turns) == (Decimal("0.0035"), 0)
+        assert spent[NOTES].usage.total_tokens == 1_100
         weights = {m.id: m.tokens for m in await manager.transcript(session.id)}
         assert summary.replaced_tokens == sum(weights[i] for i in receipt.left_ids)
         assert receipt.after_tokens == receipt.before_tokens - summary.replaced_tokens + summary.tokens
@@ -180,15 +184,16 @@ async def test_the_person_can_edit_a_summary():
 
 
 @pytest.mark.parametrize(
-    ("writer", "reason"),
+    ("writer", "reason", "paid"),
     [
-        (Writer("blah " * 3_000), "no smaller"),
-        (Writer("  "), "wrote nothing"),
-        (Writer("x", error=OverloadedError("The server is busy.")), "The server is busy."),
-        (Writer("x", error=KeyError("oops")), "KeyError"),
+        (Writer("blah " * 900), "too long for what it replaces", True),
+        (Writer("blah " * 300), "too long for what it replaces", True),
+        (Writer("  "), "wrote nothing", True),
+        (Writer("x", error=OverloadedError("The server is busy.")), "The server is busy.", False),
+        (Writer("x", error=KeyError("oops")), "KeyError", False),
     ],
 )
-async def test_without_a_good_summary_the_cleanup_is_a_plain_one(writer, reason):
+async def test_without_a_good_summary_the_cleanup_is_a_plain_one(writer, reason, paid):
     manager, _ = managed(writer)
     async with manager:
         session = await filled(manager)
@@ -201,6 +206,8 @@ async def test_without_a_good_summary_the_cleanup_is_a_plain_one(writer, reason)
         assert receipt.reached_target
         assert len(told) == 1
         assert reason in told[0].sentence
+        # What the model wrote was paid for, of use or not.
+        assert ((await manager.session(session.id)).cost_usd > 0) is paid
         assert (await manager.context_usage(session.id)).summary_tokens == 0
 
 
