@@ -79,7 +79,7 @@ def until_echo(terminal: Terminal) -> float:
         while time.monotonic() < limit:
             terminal.pump(0.005)
             if shows(terminal, "~"):
-                return time.monotonic() - terminal.started
+                return terminal.read_at - terminal.started
         if time.monotonic() - terminal.started > 30:
             raise TimeoutError("no key was ever echoed; the screen is:\n" + terminal.text())
 
@@ -219,6 +219,7 @@ def scroll(terminal: Terminal) -> list[float]:
     terminal.settle()
     frames = []
     for _ in range(300):
+        terminal.catch_up()
         before = terminal.text()
         at = terminal.send(b"\x1b[6~")
         frames.append(terminal.wait(lambda before=before: terminal.text() != before, 10) - at)
@@ -269,7 +270,7 @@ def stream() -> None:
                     began = time.monotonic()
                     while newest(terminal) < tokens - 1 or len(seen) < 100:
                         if terminal.pump(0.02):
-                            now, top = time.monotonic(), newest(terminal)
+                            now, top = terminal.read_at, newest(terminal)
                             if top > high or (high == 4 and top >= 5):
                                 for index in range(high + 1, top + 1):
                                     seen[index] = now
@@ -331,6 +332,8 @@ def long_answer() -> None:
             for mark in (100, 600, 19_300, 19_800):
                 if mark not in marks and top >= mark and (mark < 1_000 or top < 20_001):
                     marks[mark] = terminal.cpu_s()
+        if len(marks) < 4:
+            raise TimeoutError("the answer stopped short; the screen is:\n" + terminal.text())
         first.append(marks[600] - marks[100])
         last.append(marks[19_800] - marks[19_300])
     row(

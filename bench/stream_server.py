@@ -57,8 +57,8 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
                 await writer.drain()
                 continue
             await stream(json.loads(body), writer)
-    except (asyncio.IncompleteReadError, ConnectionError):
-        pass
+    except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        pass  # also at the end of the server: asyncio would print a traceback for each connection
     finally:
         writer.close()
 
@@ -90,9 +90,11 @@ async def stream(request: dict, writer: asyncio.StreamWriter) -> None:
     sent = []
     start = time.monotonic()
     for index, piece in enumerate(pieces(count)):
-        if speed and (wait := start + index / speed - time.monotonic()) > 0:
+        if speed:
             await writer.drain()
-            await asyncio.sleep(wait)
+            await asyncio.sleep(max(0.0, start + index / speed - time.monotonic()))
+        if writer.is_closing():
+            raise ConnectionResetError
         sent.append(time.monotonic())
         send(chunk({"content": piece}))
     send(chunk({}, "stop"))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
-import select
+import queue
 import signal
 import struct
 import subprocess
+import sys
 import termios
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,12 +21,15 @@ from typing import Self
 import pyte
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_SWITCH_S = 0.0005
+"""How long the emulation may keep the reading thread from noting the time, in seconds."""
 
 
 class Terminal:
     """Runs a command at a size of ``columns`` × ``rows`` and keeps its screen.
 
-    All times are `time.monotonic`, which every process of the machine shares.
+    A thread reads what the program writes and notes when each piece came, so that no figure holds the time that
+    the emulation takes. All times are `time.monotonic`, which every process of the machine shares.
     """
 
     def __init__(
@@ -42,8 +47,10 @@ class Terminal:
         self._size = (columns, rows)
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
-        self.bytes_out = 0
-        self._raw = bytearray()
+        self._lines = [" " * columns] * rows
+        self._pieces: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+        self.read_at = 0.0
+        """When the piece came that the screen took in last."""
 
     def __enter__(self) -> Self:
         columns, rows = self._size
@@ -64,6 +71,9 @@ class Terminal:
             start_new_session=True,
         )
         os.close(slave)
+        sys.setswitchinterval(_SWITCH_S)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         return self
 
     def __exit__(
@@ -77,6 +87,7 @@ class Terminal:
             if self._process.poll() is None:
                 self._process.kill()
             self._process.wait()
+        self._reader.join(timeout=5)
         os.close(self._fd)
 
     @property
@@ -84,20 +95,31 @@ class Terminal:
         """The process id of the command."""
         return self._process.pid
 
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._fd, 1 << 18)
+            except OSError:
+                return
+            if not data:
+                return
+            self._pieces.put((time.monotonic(), data))
+            self._answer(data)
+
     def pump(self, timeout_s: float) -> bool:
-        """Read what the program wrote, waiting at most ``timeout_s`` for the first byte; false if nothing came."""
-        ready, _, _ = select.select([self._fd], [], [], timeout_s)
-        if not ready:
-            return False
+        """Take in a piece of what the program wrote, waiting at most ``timeout_s``; false if nothing came."""
         try:
-            data = os.read(self._fd, 1 << 18)
-        except OSError:
+            self.read_at, data = self._pieces.get(timeout=max(0.0, timeout_s))
+        except queue.Empty:
             return False
-        self.bytes_out += len(data)
-        self._answer(data)
         # pyte does not know private sequences with '<', '>' or '=' (keyboard protocols), nor DCS.
         self._stream.feed(data)
-        return bool(data)
+        return True
+
+    def catch_up(self) -> None:
+        """Take in all that has been read."""
+        while self.pump(0.0):
+            pass
 
     def _answer(self, data: bytes) -> None:
         """Answer what programs ask a terminal, so that none waits for it."""
@@ -112,14 +134,15 @@ class Terminal:
         return time.monotonic()
 
     def wait(self, seen: Callable[[], bool], timeout_s: float = 30.0) -> float:
-        """Pump until ``seen()``; returns when that was. Raises `TimeoutError` with the screen's text."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            if seen():
-                return time.monotonic()
-            if time.monotonic() > deadline:
+        """Pump until ``seen()``; returns when that came. Raises `TimeoutError` with the screen's text."""
+        at = time.monotonic()
+        deadline = at + timeout_s
+        while not seen():
+            if self.pump(0.02):
+                at = self.read_at
+            elif time.monotonic() > deadline:
                 raise TimeoutError("not seen; the screen is:\n" + self.text())
-            self.pump(0.02)
+        return at
 
     def settle(self, quiet_s: float = 0.5, timeout_s: float = 20.0) -> None:
         """Pump until nothing has been written for ``quiet_s``."""
@@ -129,9 +152,18 @@ class Terminal:
             if self.pump(0.02):
                 last = time.monotonic()
 
+    def lines(self) -> list[str]:
+        """The lines of the screen. Those that nothing was written to since the last look are not made again."""
+        for row in self.screen.dirty:
+            cells = self.screen.buffer[row]
+            # The second cell of a wide character is empty.
+            self._lines[row] = "".join([cells[column].data for column in range(self.screen.columns)])
+        self.screen.dirty.clear()
+        return self._lines
+
     def text(self) -> str:
         """The screen as lines of text."""
-        return "\n".join(self.screen.display)
+        return "\n".join(self.lines())
 
     def cpu_s(self) -> float:
         """CPU seconds (user and system) that the program has used so far, all its threads."""
@@ -172,4 +204,4 @@ def echo_times(terminal: Terminal, count: int, pause_s: float = 0.05) -> list[fl
 
 def shows(terminal: Terminal, wanted: str) -> bool:
     """Whether a line of the screen holds ``wanted``, from the bottom up, where composers are."""
-    return any(wanted in line for line in reversed(terminal.screen.display))
+    return any(wanted in line for line in reversed(terminal.lines()))
