@@ -104,8 +104,8 @@ class Budgets:
         self, store: SessionStore, *, session_usd: Decimal | None = None, day_usd: Decimal | None = None
     ) -> None:
         self._store = store
-        self._session_usd = session_usd
-        self._day_usd = day_usd
+        self.session_usd = session_usd
+        self.day_usd = day_usd
 
     async def check(self, session: Session, quote: Quote) -> str:
         """Return a warning where a budget is nearly used up, else an empty text.
@@ -118,13 +118,13 @@ class Budgets:
         if not quote.worst_usd:
             return ""
         warning = ""
-        if self._session_usd is not None:
+        if self.session_usd is not None:
             priced = session.priced_turns, session.turns
-            warning = _hold("session", session.cost_usd, priced, quote.worst_usd, self._session_usd)
-        if self._day_usd is not None:
+            warning = _hold("session", session.cost_usd, priced, quote.worst_usd, self.session_usd)
+        if self.day_usd is not None:
             today = await today_total(self._store)
             priced = today.priced_turns, today.turns
-            of_day = _hold("day", today.cost_usd, priced, quote.worst_usd, self._day_usd)
+            of_day = _hold("day", today.cost_usd, priced, quote.worst_usd, self.day_usd)
             warning = warning or of_day
         return warning
 

@@ -9,11 +9,18 @@ from typing import Protocol, assert_never
 
 from brim.core.context import ContextUsage
 from brim.core.events import (
+    BranchShown,
+    BudgetWarned,
     ContextChanged,
+    DayChanged,
+    MessageChanged,
     QueueChanged,
+    QueuePaused,
     ReasoningAdded,
     SessionChanged,
     SessionDeleted,
+    StoreChanged,
+    SummarySkipped,
     TextAdded,
     ToolCallChanged,
     TurnEvent,
@@ -24,7 +31,19 @@ from brim.core.events import (
     WindowCleaned,
 )
 from brim.core.hub import Subscription
+from brim.core.stats import DayTotal
 from brim.core.types import CleanupReceipt, Message, Session, ToolCall
+
+_OfSessions = (
+    SummarySkipped
+    | QueuePaused
+    | BudgetWarned
+    | DayChanged
+    | BranchShown
+    | SessionChanged
+    | SessionDeleted
+    | StoreChanged
+)
 
 
 class ChatView(Protocol):
@@ -55,7 +74,11 @@ class ChatView(Protocol):
         ...
 
     def show_cleanup(self, session_id: str, message_id: str, receipt: CleanupReceipt) -> None:
-        """Show that messages left the window in the turn of the answer ``message_id``."""
+        """Show that messages left the window, or came back; the message ``message_id`` keeps the receipt."""
+        ...
+
+    def show_message(self, session_id: str, message: Message) -> None:
+        """Show a message as it is now: pinned, left out, brought back or shortened."""
         ...
 
     def show_usage(self, session_id: str, usage: ContextUsage) -> None:
@@ -64,6 +87,22 @@ class ChatView(Protocol):
 
     def show_queue(self, session_id: str, texts: tuple[str, ...]) -> None:
         """Show the prompts that wait, oldest first; empty when none does."""
+        ...
+
+    def show_notice(self, session_id: str, sentence: str) -> None:
+        """Show a sentence that the person should read and that stands nowhere else."""
+        ...
+
+    def show_day(self, total: DayTotal) -> None:
+        """Show what today has taken, over all sessions."""
+        ...
+
+    def show_branch(self, session_id: str, message_id: str) -> None:
+        """Show another branch of a session: the one with the message ``message_id``."""
+        ...
+
+    def read_again(self, answering_elsewhere: frozenset[str]) -> None:
+        """Show what another brim has changed; it answers in the sessions with these ids."""
         ...
 
     def put_session(self, session: Session) -> None:
@@ -96,15 +135,31 @@ def _tell(view: ChatView, event: TurnEvent) -> None:
             view.begin_turn(event.session_id, event.prompt, event.answer)
         case TurnFinished() | TurnFailed():
             view.end_turn(event.session_id, event.answer)
-        case WindowCleaned():
-            view.show_cleanup(event.session_id, event.message_id, event.receipt)
-        case ContextChanged():
-            view.show_usage(event.session_id, event.usage)
         case QueueChanged():
             view.show_queue(event.session_id, event.texts)
+        case WindowCleaned():
+            view.show_cleanup(event.session_id, event.message_id, event.receipt)
+        case MessageChanged():
+            view.show_message(event.session_id, event.message)
+        case ContextChanged():
+            view.show_usage(event.session_id, event.usage)
+        case _:
+            _tell_of_sessions(view, event)
+
+
+def _tell_of_sessions(view: ChatView, event: _OfSessions) -> None:
+    match event:
+        case SummarySkipped() | QueuePaused() | BudgetWarned():
+            view.show_notice(event.session_id, event.sentence)
+        case DayChanged():
+            view.show_day(event.total)
+        case BranchShown():
+            view.show_branch(event.session_id, event.message_id)
         case SessionChanged():
             view.put_session(event.session)
         case SessionDeleted():
             view.remove_session(event.session_id)
+        case StoreChanged():
+            view.read_again(event.answering_elsewhere)
         case _:
             assert_never(event)

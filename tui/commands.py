@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from brim.tui.slash import Command, parse
@@ -10,6 +11,7 @@ from brim.tui.slash import Command, parse
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from brim.core.errors import BrimError
     from brim.tui.app import BrimApp
     from brim.tui.controller import ChatController
     from brim.tui.screens.chat import ChatScreen
@@ -54,9 +56,13 @@ class Commands:
         except NotYetError:
             self._app.tell("One moment: brim is still opening your sessions.")
         except BrimError as error:
-            self._app.tell(f"{error.sentence} {error.hint}".strip(), is_error=True)
+            self.tell(error)
             if name == "send":
                 self._screen.composer.put_back(argument)
+
+    def tell(self, error: BrimError) -> None:
+        """Say what went wrong and what to do next."""
+        self._app.tell(f"{error.sentence} {error.hint}".strip(), is_error=True)
 
     @property
     def _app(self) -> BrimApp:
@@ -136,8 +142,11 @@ class Commands:
     async def delete_session(self, session_id: str) -> None:
         await self._controller.delete(session_id)
 
-    async def undo_delete(self, _: str) -> None:
-        await self._controller.undo_delete()
+    async def undo(self, _: str) -> None:
+        await self._controller.undo_last()
+
+    async def show_again(self, session_id: str) -> None:
+        await self._controller.show_again(session_id)
 
     async def export(self, argument: str) -> None:
         from brim.tui.exporting import export
@@ -176,7 +185,9 @@ class Commands:
         await self._screen.drafts.store()
 
     async def send(self, text: str) -> None:
-        await self._controller.send(text)
+        from brim.tui.sending import attempt
+
+        await attempt(self._screen, partial(self._controller.send, text), text)
 
     async def stop(self, _: str) -> None:
         screen = self._screen
@@ -191,10 +202,68 @@ class Commands:
             screen.composer.focus()
 
     async def retry(self, _: str) -> None:
-        await self._controller.retry()
+        from brim.tui.sending import attempt
+
+        await attempt(self._screen, self._controller.retry)
 
     async def take_back(self, _: str) -> None:
         await self._controller.take_back_queue()
+
+    # --- the window -----------------------------------------------------------------------------------
+
+    async def context(self, _: str) -> None:
+        from brim.tui.screens.context import ContextScreen
+
+        controller = self._controller
+        session = controller.shown_session()
+        if any(isinstance(screen, ContextScreen) for screen in self._app.screen_stack):
+            return
+        chosen = await self._app.push_screen_wait(ContextScreen(controller.manager, session.id, self))
+        if chosen is not None:
+            self._screen.transcript.focus()
+            await self._screen.transcript.go_to_message(chosen)
+
+    async def cleanup(self, argument: str) -> None:
+        from brim.tui.cleaning import clean
+
+        await clean(self._screen, self._controller, argument)
+
+    async def summary(self, _: str) -> None:
+        from brim.tui.cleaning import edit_summary
+
+        await edit_summary(self._screen, self._controller)
+
+    async def cost(self, _: str) -> None:
+        from brim.tui.screens.spending import cost_screen
+
+        await self._app.push_screen_wait(await cost_screen(self._controller))
+
+    async def stats(self, _: str) -> None:
+        from brim.tui.screens.spending import stats_screen
+
+        await self._app.push_screen_wait(await stats_screen(self._controller))
+
+    def pin(self, _: str) -> None:
+        self._screen.transcript.action_pin()
+
+    def leave_out(self, _: str) -> None:
+        self._screen.transcript.action_leave_out()
+
+    async def pin_message(self, message_id: str) -> None:
+        await self._controller.manager.pin(message_id)
+
+    async def unpin_message(self, message_id: str) -> None:
+        await self._controller.manager.pin(message_id, pinned=False)
+
+    async def leave_out_message(self, message_id: str) -> None:
+        await self._controller.manager.leave_out(message_id)
+
+    async def bring_back_message(self, message_id: str) -> None:
+        await self._controller.manager.bring_back(message_id)
+
+    async def undo_cleanup_of(self, message_id: str) -> None:
+        controller = self._controller
+        await controller.manager.undo_cleanup(controller.shown_session().id, message_id)
 
     # --- the transcript -------------------------------------------------------------------------------
 

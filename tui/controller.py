@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from brim.core.errors import BrimError
 from brim.core.events import TurnFailed, TurnFinished, TurnStarted
 from brim.core.types import Message, OutlineRow, Session
 from brim.tui import bridge
+from brim.tui.undoing import Undo
 from brim.tui.views import AllSessionsView, OpenSessionView
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from brim.tui.screens.chat import ChatScreen
     from brim.tui.widgets.transcript_model import Place
 
-UNDO_S = 30.0
-"""How long the deletion of a session can be undone by its key, in seconds."""
 TAIL = 40
 """How many of the last messages are read when a session is opened."""
 
@@ -54,13 +52,13 @@ class ChatController:
     def __init__(self, manager: SessionManager, screen: ChatScreen) -> None:
         self.manager = manager
         self.session: Session | None = None
+        self.undo = Undo(screen)
         self._screen = screen
         self._model = screen.wanted_model
         self._system_prompt: str | None = None
         self._open_view = OpenSessionView(screen, self)
         self._places: dict[str, Place] = {}
         self._watched: Subscription | None = None
-        self._deleted: list[tuple[float, str]] = []
         self._sending = asyncio.Lock()
         self._switching = asyncio.Lock()
 
@@ -86,11 +84,6 @@ class ChatController:
         """Whether the session shown is being answered."""
         return self.session_id in self.manager.running()
 
-    @property
-    def can_undo_delete(self) -> bool:
-        """Whether a session was deleted a short while ago."""
-        return bool(self._deleted) and monotonic() - self._deleted[-1][0] < UNDO_S
-
     def shown_session(self) -> Session:
         """Return the session shown. Raises `BrimError` where it does not exist yet."""
         if self.session is None:
@@ -105,6 +98,7 @@ class ChatController:
         for session_id in self.manager.running():
             self._screen.sessions.mark(session_id, streaming=True)
         self._watch(everything, AllSessionsView(self._screen, self))
+        await self._show_limits()
         if self._model is None:
             self._model = await self.manager.default_model()
         if wanted is None:
@@ -115,6 +109,19 @@ class ChatController:
                 await self.manager.set_model(session.id, self._screen.wanted_model)
             await self.open(session.id, keeps_typed=True)
         self._screen.composer.fill_recall(await self.manager.prompts(limit=200))
+
+    async def _show_limits(self) -> None:
+        """Tell the meters what today has taken, what may be spent and who decides about cleanups."""
+        total, budgets = await self.manager.today(), self.manager.budgets
+        for meter in self._screen.meters:
+            meter.set_day(total)
+            meter.set_budgets(budgets.session_usd, budgets.day_usd)
+        self.show_mode()
+
+    def show_mode(self) -> None:
+        """Tell the meters who decides about cleanups."""
+        for meter in self._screen.meters:
+            meter.set_mode(self.manager.cleanup_mode.value)
 
     def _watch(self, subscription: Subscription, view: bridge.ChatView) -> None:
         self._screen.run_worker(bridge.watch(subscription, view), group="watch")
@@ -141,12 +148,27 @@ class ChatController:
             await screen.transcript.show(
                 _Source(self.manager, session_id), session.messages, messages, self._places.get(session_id)
             )
+            self.undo.opened()
             self._open_view.show_queue(session_id, session.queued)
             self._open_view.show_usage(session_id, await self.manager.context_usage(session_id))
             last = next((m for m in reversed(messages) if m.role == "assistant" and m is not live), None)
             for meter in screen.meters:
                 meter.set_turn(last)
             screen.show_answering(is_answering=live is not None)
+            self._watch(subscription, self._open_view)
+
+    async def show_again(self, session_id: str) -> None:
+        """Read the session shown anew: another branch of it is shown now."""
+        async with self._switching:
+            if session_id != self.session_id or self._watched is None:
+                return
+            self._watched.close()
+            subscription, messages, live = await self._attach(session_id)
+            session = await self.manager.session(session_id)
+            self._watched = subscription
+            self.take(session)
+            await self._screen.transcript.show(_Source(self.manager, session_id), session.messages, messages)
+            self._screen.show_answering(is_answering=live is not None)
             self._watch(subscription, self._open_view)
 
     async def _attach(self, session_id: str) -> tuple[Subscription, list[Message], Message | None]:
@@ -210,23 +232,23 @@ class ChatController:
 
     # --- asking ---------------------------------------------------------------------------------------
 
-    async def send(self, text: str) -> None:
-        """Ask, in the order of the calls; the first message makes the session."""
+    async def send(self, text: str, *, cleanup: bool | None = None, over_budget: bool = False) -> None:
+        """Ask, in the order of the calls; the first message makes the session. The arguments are the manager's."""
         async with self._sending:
             if self.session is None:
                 session = await self.manager.create(model=self._model, system_prompt=self._system_prompt)
                 await self.open(session.id, keeps_typed=True)
                 self._screen.state.new_draft = ""
-            await self.manager.send(self.shown_session().id, text)
+            await self.manager.send(self.shown_session().id, text, cleanup=cleanup, over_budget=over_budget)
 
     async def stop(self) -> None:
         """Stop the answer of the session shown."""
         if self.session is not None:
             await self.manager.stop(self.session.id)
 
-    async def retry(self) -> None:
-        """Ask again for the last prompt."""
-        await self.manager.retry(self.shown_session().id)
+    async def retry(self, *, cleanup: bool | None = None, over_budget: bool = False) -> None:
+        """Ask again for the last prompt. The arguments are the manager's."""
+        await self.manager.retry(self.shown_session().id, cleanup=cleanup, over_budget=over_budget)
 
     async def take_back_queue(self) -> None:
         """Put the prompts that wait into the composer."""
@@ -264,12 +286,16 @@ class ChatController:
         if session_id == self.session_id:
             await self._screen.drafts.store()
         await self.manager.delete(session_id)
-        self._deleted.append((monotonic(), session_id))
+        self.undo.deleted(session_id)
         self._screen.brim.tell(f"Deleted “{session.display_title}”. Ctrl+Z brings it back.")
 
-    async def undo_delete(self) -> None:
-        """Bring back the session deleted last."""
-        if self.can_undo_delete:
-            session = await self.manager.restore(self._deleted.pop()[1])
+    async def undo_last(self) -> None:
+        """Bring back the session deleted last, or what the last cleanup took out of the window."""
+        if (deleted := self.undo.session_id) is not None:
+            session = await self.manager.restore(deleted)
+            self.undo.forget_session()
             self._screen.sessions.put(session)
             await self.open(session.id)
+        elif (message_id := self.undo.message_id) is not None:
+            await self.manager.undo_cleanup(self.shown_session().id, message_id)
+            self._screen.brim.tell("The cleanup is undone: the messages are back in the window.")

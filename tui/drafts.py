@@ -1,32 +1,41 @@
-"""Keeps what is being typed, and says what it weighs, a moment after the last key."""
+"""Keeps what is being typed, and says what it weighs and what sending it takes, a moment after the last key."""
 
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from brim.tui.slash import complete, parse
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from textual.timer import Timer
 
+    from brim.tui.controller import ChatController
     from brim.tui.screens.chat import ChatScreen
 
 STORE_AFTER_S = 0.3
-WEIGH_AFTER_S = 0.04
+WEIGH_AFTER_S = 0.02
+_PRICED_WITHIN_S = 0.02
+"""How long the tokens wait for their price, so that both change at once."""
 _WEIGHED_AT_ONCE_CHARS = 4_000
 
 
 class DraftKeeper:
-    """Stores the composer's text with the session that is shown, and shows its tokens."""
+    """Stores the composer's text with the session that is shown, and shows its tokens and its price."""
 
     def __init__(self, screen: ChatScreen) -> None:
         self._screen = screen
+        self.changed_at = 0.0
+        """When something was typed last, by the monotonic clock."""
         self._storing: Timer | None = None
         self._weighing: Timer | None = None
 
     def changed(self) -> None:
         """Something was typed."""
+        self.changed_at = monotonic()
         self.forget()
         self._storing = self._screen.set_timer(STORE_AFTER_S, self._store_soon)
         self._weighing = self._screen.set_timer(WEIGH_AFTER_S, self._weigh_soon)
@@ -64,4 +73,24 @@ class DraftKeeper:
             tokens = controller.manager.estimate(controller.model, draft)
         else:
             tokens = await asyncio.to_thread(controller.manager.estimate, controller.model, draft)
-        self._screen.show_draft_tokens(tokens)
+        if not tokens:
+            self._screen.show_draft(0)
+            return
+        pricing = asyncio.create_task(self._price(controller, draft))
+        try:
+            if not (await asyncio.wait({pricing}, timeout=_PRICED_WITHIN_S))[0]:
+                self._screen.show_draft(tokens)
+            self._screen.show_draft(tokens, await pricing)
+        finally:
+            pricing.cancel()
+
+    async def _price(self, controller: ChatController, draft: str) -> Decimal | None:
+        """Return what sending the draft now takes; ``None`` where that cannot be said."""
+        from brim.core.errors import BrimError
+
+        if controller.session_id is None:
+            return None
+        try:
+            return (await controller.manager.quote(controller.session_id, draft)).prompt_usd
+        except BrimError:
+            return None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LEVEL_WORDS = {Level.GREEN: "✓ room", Level.YELLOW: "▲ filling", Level.RED: "■ full"}
 """The level for those who do not see its colour."""
 
+_BUDGET_YELLOW = Decimal("0.8")
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -63,11 +64,39 @@ def money(usd: Decimal) -> str:
     return f"${usd:.4f}" if usd >= Decimal("0.0001") else "<$0.0001"
 
 
+def spent(cost: Decimal, turns: int, priced_turns: int) -> str:
+    """Return what turns cost, empty before the first one and in words where none has a price."""
+    if not turns:
+        return ""
+    return money(cost) if priced_turns else "not priced"
+
+
 def cost_of(session: Session | None) -> str:
     """Return a session's cost, empty before its first turn and in words where there is no price."""
-    if session is None or not session.turns:
+    return spent(session.cost_usd, session.turns, session.priced_turns) if session else ""
+
+
+def forecast(usage: ContextUsage) -> tuple[str, str]:
+    """Return how far it is to the cleanup: in tokens, and in turns like the latest, empty where none has ended."""
+    if not usage.tokens_to_cleanup:
+        return "cleanup next", ""
+    turns = usage.turns_to_cleanup
+    about = f"about {turns:,} turn{'' if turns == 1 else 's'}" if turns is not None else ""
+    return f"{short(usage.tokens_to_cleanup)} to cleanup", about
+
+
+def budget_level(spent_usd: Decimal, budget_usd: Decimal) -> Level:
+    """Return the colour of a budget: yellow once four fifths are spent, red once all is."""
+    if spent_usd >= budget_usd:
+        return Level.RED
+    return Level.YELLOW if spent_usd >= _BUDGET_YELLOW * budget_usd else Level.GREEN
+
+
+def draft_words(tokens: int, usd: Decimal | None) -> str:
+    """Return what a draft adds and what sending it now takes: ``~310 tok · $0.02``; empty without a draft."""
+    if not tokens:
         return ""
-    return money(session.cost_usd) if session.priced_turns else "not priced"
+    return f"~{tokens:,} tok" + (f" · {money(usd)}" if usd is not None else "")
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
@@ -83,6 +112,7 @@ class Segment(StrEnum):
     """What a cell of the bar stands for."""
 
     SYSTEM = "system"
+    SUMMARY = "summary"
     PINNED = "pinned"
     HISTORY = "history"
     DRAFT = "draft"
@@ -92,6 +122,7 @@ class Segment(StrEnum):
 
 GLYPHS = {
     Segment.SYSTEM: "▓",
+    Segment.SUMMARY: "▞",
     Segment.PINNED: "▚",
     Segment.HISTORY: "█",
     Segment.DRAFT: "▒",
@@ -105,22 +136,27 @@ MARK = "┊"
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of the bar: what it shows, and whether a mark stands on it."""
+    """One cell of the bar: what it shows, and what begins there: yellow, or (red) the reach of cleanup."""
 
     segment: Segment
-    is_mark: bool = False
+    mark: Level | None = None
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether something is there already."""
+        return self.segment not in (Segment.FREE, Segment.RESERVE)
 
     @property
     def glyph(self) -> str:
-        """The character to paint. A mark is seen only where nothing is filled in yet."""
-        is_open = self.segment in (Segment.FREE, Segment.RESERVE)
-        return MARK if self.is_mark and is_open else GLYPHS[self.segment]
+        """The character to paint in one colour: a mark is seen only where nothing is filled in yet."""
+        return GLYPHS[self.segment] if self.mark is None or self.is_filled else MARK
 
 
 def segments(usage: ContextUsage) -> list[tuple[Segment, int]]:
     """Return the segments in the order of the bar, in tokens; together at least the limit."""
     return [
         (Segment.SYSTEM, usage.system_tokens),
+        (Segment.SUMMARY, usage.summary_tokens),
         (Segment.PINNED, usage.pinned_tokens),
         (Segment.HISTORY, usage.history_tokens),
         (Segment.DRAFT, usage.draft_tokens),
@@ -140,5 +176,8 @@ def bar(usage: ContextUsage, width: int) -> list[Cell]:
         wanted = round(width * min(reach, usage.limit_tokens) / usage.limit_tokens) - len(cells)
         cells += [segment] * max(0, min(room, max(1, wanted)))
     cells = (cells + [Segment.FREE] * width)[:width]
-    marks = {min(width - 1, int(width * share)) for share in (YELLOW_SHARE, usage.cleanup_share)}
-    return [Cell(segment, index in marks) for index, segment in enumerate(cells)]
+    marks = {
+        min(width - 1, int(width * share)): level
+        for share, level in ((YELLOW_SHARE, Level.YELLOW), (usage.cleanup_share, Level.RED))
+    }
+    return [Cell(segment, marks.get(index)) for index, segment in enumerate(cells)]

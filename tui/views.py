@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from brim.core.context import ContextUsage
     from brim.core.events import TurnProgressed
+    from brim.core.stats import DayTotal
     from brim.core.types import CleanupReceipt, Message, Session, ToolCall
     from brim.tui.controller import ChatController
     from brim.tui.screens.chat import ChatScreen
@@ -52,9 +53,31 @@ class OpenSessionView:
         self._screen.show_answering(is_answering=False)
 
     def show_cleanup(self, session_id: str, message_id: str, receipt: CleanupReceipt) -> None:
-        """Show the receipt where the cleanup happened."""
+        """Show the receipt where the cleanup happened, and what the model sees now."""
         del session_id
         self._screen.transcript.set_receipt(message_id, receipt)
+        self._controller.undo.cleaned(receipt)
+
+    def show_message(self, session_id: str, message: Message) -> None:
+        """Show the message's marks, and whether the model sees it."""
+        del session_id
+        self._screen.transcript.set_message(message)
+
+    def show_notice(self, session_id: str, sentence: str) -> None:
+        """Say it."""
+        del session_id
+        self._screen.brim.tell(sentence)
+
+    def show_branch(self, session_id: str, message_id: str) -> None:
+        """Read the messages of the branch that is shown now."""
+        del message_id
+        self._screen.commands.run("show_again", session_id)
+
+    def show_day(self, total: DayTotal) -> None:
+        """The day is no session's: the list's view shows it."""
+
+    def read_again(self, answering_elsewhere: frozenset[str]) -> None:
+        """The list's view does."""
 
     def show_usage(self, session_id: str, usage: ContextUsage) -> None:
         """Show how full the window is."""
@@ -120,6 +143,27 @@ class AllSessionsView:
 
     def show_usage(self, session_id: str, usage: ContextUsage) -> None:
         """The list shows no windows."""
+
+    def show_message(self, session_id: str, message: Message) -> None:
+        """The list shows no messages."""
+
+    def show_notice(self, session_id: str, sentence: str) -> None:
+        """Say what concerns a session that is not open."""
+        if session_id != self._controller.session_id:
+            self._screen.brim.tell(sentence)
+
+    def show_branch(self, session_id: str, message_id: str) -> None:
+        """The list shows no branches."""
+
+    def read_again(self, answering_elsewhere: frozenset[str]) -> None:
+        """Read the list anew."""
+        del answering_elsewhere
+        self._screen.sessions.reload()
+
+    def show_day(self, total: DayTotal) -> None:
+        """Show what today has taken."""
+        for meter in self._screen.meters:
+            meter.set_day(total)
 
     def show_queue(self, session_id: str, texts: tuple[str, ...]) -> None:
         """The list shows no queues."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import typing
+from datetime import date
 from typing import Any
 
 from brim.core import events
 from brim.core.context import ContextUsage
 from brim.core.hub import Hub
+from brim.core.stats import DayTotal
 from brim.core.types import CleanupReceipt, Message, Session, ToolCall
 from brim.tui.bridge import ChatView, watch
 
@@ -30,6 +32,7 @@ def one_of_each() -> list[tuple[events.TurnEvent, tuple[Any, ...]]]:
     )
     usage = ContextUsage(window_tokens=100, limit_tokens=100)
     session = Session(id="s")
+    total = DayTotal(day=date(2027, 1, 1), turns=1)
     progress = events.TurnProgressed(
         session_id="s",
         message_id="m",
@@ -57,6 +60,13 @@ def one_of_each() -> list[tuple[events.TurnEvent, tuple[Any, ...]]]:
             events.WindowCleaned(session_id="s", message_id="m", receipt=receipt),
             ("show_cleanup", "s", "m", receipt),
         ),
+        (events.MessageChanged(session_id="s", message=prompt), ("show_message", "s", prompt)),
+        (events.SummarySkipped(session_id="s", sentence="Too long."), ("show_notice", "s", "Too long.")),
+        (events.QueuePaused(session_id="s", sentence="Decide."), ("show_notice", "s", "Decide.")),
+        (events.BudgetWarned(session_id="s", sentence="Nearly."), ("show_notice", "s", "Nearly.")),
+        (events.DayChanged(total=total), ("show_day", total)),
+        (events.BranchShown(session_id="s", message_id="m"), ("show_branch", "s", "m")),
+        (events.StoreChanged(answering_elsewhere=frozenset("s")), ("read_again", frozenset("s"))),
         (events.ContextChanged(session_id="s", usage=usage), ("show_usage", "s", usage)),
         (events.QueueChanged(session_id="s", texts=("a", "b")), ("show_queue", "s", ("a", "b"))),
         (events.SessionChanged(session=session), ("put_session", session)),

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from brim.tui.actions import BY_ID, screen_bindings
 from brim.tui.commands import Commands
 from brim.tui.drafts import DraftKeeper
+from brim.tui.gauges import draft_words
 from brim.tui.panes import Panes
 from brim.tui.state import ScreenState
 from brim.tui.widgets.composer import Composer
@@ -27,6 +28,8 @@ from brim.tui.widgets.slash_list import SlashList
 from brim.tui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from brim.core.sessions import SessionManager
     from brim.core.types import Session
     from brim.tui.app import BrimApp
@@ -103,7 +106,7 @@ class ChatScreen(Screen[None]):
         self.controller = controller
         self.sessions.reload()
         for text in self._before_connection:
-            await controller.send(text)
+            self.commands.run("send", text)
         self._before_connection.clear()
         if controller.model is None:
             self.commands.run("welcome")
@@ -134,7 +137,7 @@ class ChatScreen(Screen[None]):
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
         self.drafts.forget()
-        self.show_draft_tokens(0)
+        self.show_draft(0)
         self.commands.submit(event.text)
 
     @on(Composer.Changed)
@@ -207,6 +210,10 @@ class ChatScreen(Screen[None]):
     def _retry_wanted(self) -> None:
         self.commands.run("retry")
 
+    @on(Transcript.MarkWanted)
+    def _mark_wanted(self, event: Transcript.MarkWanted) -> None:
+        self.commands.run(event.wish, event.message_id)
+
     # --- doing ----------------------------------------------------------------------------------------
 
     def action_do(self, action_id: str) -> None:
@@ -214,9 +221,9 @@ class ChatScreen(Screen[None]):
         self.commands.run(action_id)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Ctrl+Z belongs to the composer unless a deleted session can be brought back."""
-        if action == "do" and parameters == ("undo_delete",):
-            return self.controller is not None and self.controller.can_undo_delete
+        """Ctrl+Z belongs to the composer unless there is something newer to take back."""
+        if action == "do" and parameters == ("undo",):
+            return self.controller is not None and self.controller.undo.has_any
         return super().check_action(action, parameters)
 
     def keep(self, text: str) -> None:
@@ -243,9 +250,9 @@ class ChatScreen(Screen[None]):
         for meter in self.meters:
             meter.set_session(session)
 
-    def show_draft_tokens(self, tokens: int) -> None:
-        """Show what the draft weighs."""
-        self.composer.border_title = f"~{tokens:,} tok" if tokens else None
+    def show_draft(self, tokens: int, usd: Decimal | None = None) -> None:
+        """Show what the draft weighs, and what sending it now takes where that is known."""
+        self.composer.border_title = draft_words(tokens, usd) or None
         for meter in self.meters:
             meter.set_draft(tokens)
 

@@ -27,6 +27,14 @@ class Choice:
     note: str = ""
     disabled: bool = False
 
+    @property
+    def prompt(self) -> Content:
+        """The line to show, safe whatever it says."""
+        label = Content(visible_line(self.label))
+        if not self.note:
+            return label
+        return label + Content.styled(f"  {visible_line(self.note)}", "$dim")
+
 
 Load = Callable[[str], Awaitable[Sequence[Choice]]]
 
@@ -90,7 +98,7 @@ class PickerScreen(ModalScreen[str | None]):
         choices = await self._load(text)
         shown = self.query_one(OptionList)
         shown.clear_options()
-        shown.add_options([Option(_prompt(c), id=c.value, disabled=c.disabled) for c in choices])
+        shown.add_options([Option(c.prompt, id=c.value, disabled=c.disabled) for c in choices])
         values = [choice.value for choice in choices]
         if self._current in values:
             shown.highlighted = values.index(self._current)
@@ -122,10 +130,3 @@ class PickerScreen(ModalScreen[str | None]):
     def action_cancel(self) -> None:
         """Choose nothing."""
         self.dismiss(None)
-
-
-def _prompt(choice: Choice) -> Content:
-    label = Content(visible_line(choice.label))
-    if not choice.note:
-        return label
-    return label + Content.styled(f"  {visible_line(choice.note)}", "$dim")

@@ -71,6 +71,11 @@ class Composer(TextArea):
         """All that would be sent, long pastes included."""
         return self._pasted.whole(self.text)
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether a change of the text can be taken back."""
+        return bool(self.history._undo_stack)
+
     def restore(self, text: str) -> None:
         """Put ``text`` in place of what is there, the cursor at its end."""
         self._pasted.clear()

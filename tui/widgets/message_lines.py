@@ -15,7 +15,7 @@ from brim.tui.render.line import Line
 from brim.tui.widgets.transcript_inks import TranscriptInks
 
 if TYPE_CHECKING:
-    from brim.core.types import CleanupReceipt, Message, ToolCall
+    from brim.core.types import Message, ToolCall
 
 Parts = Sequence[tuple[str, Style]]
 _LEAST_GAP = 2
@@ -57,8 +57,12 @@ def header(message: Message, inks: TranscriptInks, width: int, *, live: bool) ->
     else:
         name, style = message.role.capitalize(), inks.markdown.dim + Style(bold=True)
     right = [] if live else _figures(message)
+    if message.shortened_chars is not None:
+        right.append("◐ shortened")
     if message.pinned:
-        right.append("pinned")
+        right.append("◆ pinned")
+    if message.left_out:
+        right.append("✕ left out")
     return line_of([(name, style)], width, right=[(" · ".join(right), inks.markdown.dim)] if right else ())
 
 
@@ -129,27 +133,3 @@ def horizon(inks: TranscriptInks, width: int) -> Line:
         words = " out of the window " if width >= 24 else ""
     left = (width - len(words)) // 2
     return Line((Segment("┈" * left + words + "┈" * (width - left - len(words)), inks.horizon),), width, 0, 0)
-
-
-def receipt(record: CleanupReceipt, inks: TranscriptInks, width: int) -> list[Line]:
-    """Return the record of a cleanup: what it freed and what stays. Its token figures are estimates."""
-    left = len(record.left_ids)
-    words = [
-        f"~{_short(record.before_tokens)} → ~{_short(record.after_tokens)}",
-        f"{left:,} message{'' if left == 1 else 's'} left, {record.kept:,} kept, {record.pinned:,} pinned",
-    ]
-    if not record.reached_target:
-        words.append("more could not leave")
-    dim = inks.markdown.dim
-    whole = f"✂ {' · '.join(words)}"
-    if cell_len(whole) <= width:
-        return [line_of([(whole, dim)], width)]
-    return [line_of([(("✂ " if not n else "  ") + word, dim)], width) for n, word in enumerate(words)]
-
-
-def _short(tokens: int) -> str:
-    if tokens < 1_000:
-        return str(tokens)
-    if tokens < 99_950:
-        return f"{tokens / 1_000:.1f}k"
-    return f"{tokens / 1_000:.0f}k"

@@ -11,6 +11,7 @@ from rich.style import Style
 from brim.core.text import visible
 from brim.tui.render.line import Line
 from brim.tui.widgets import message_lines as shapes
+from brim.tui.widgets.message_receipt import ReceiptView
 from brim.tui.widgets.message_sections import Mark, Section, last_at
 from brim.tui.widgets.plain_text import PlainText
 from brim.tui.widgets.transcript_inks import TranscriptInks
@@ -45,6 +46,7 @@ class MessageView:
         self.unfolded = set(unfolded)
         self.waiting = ""
         self.horizon = False
+        self.receipt = ReceiptView()
         self.sections: list[Section] = []
         self.height = 0
         self.changed_row = 0
@@ -144,7 +146,8 @@ class MessageView:
 
     def folds(self) -> list[str]:
         """Return the names of everything that folds, in order."""
-        return [*(["reasoning"] if self.reasoning else []), *self._calls]
+        receipt = ["receipt"] if self.message.receipt is not None else []
+        return [*receipt, *(["reasoning"] if self.reasoning else []), *self._calls]
 
     # --- layout -----------------------------------------------------------------------------------
 
@@ -216,8 +219,9 @@ class MessageView:
         record = message.receipt
         if self.horizon:
             yield _lines("horizon", [shapes.horizon(inks, width)])
+        folded_out = "receipt" in self.unfolded
         if record is not None and not record.after_answer:
-            yield _lines("receipt", shapes.receipt(record, inks, width))
+            yield from self.receipt.sections(record, inks, width, unfolded=folded_out)
         yield _lines("header", [shapes.header(message, inks, width, live=self.live)])
         yield from self._build_reasoning(width, inks)
         yield from self._build_body(width, inks, parts)
@@ -228,7 +232,7 @@ class MessageView:
             yield _lines("waiting", [shapes.line_of([("…", inks.markdown.dim)], width)])
         yield from self._build_marks(width, inks)
         if record is not None and record.after_answer:
-            yield _lines("receipt", shapes.receipt(record, inks, width))
+            yield from self.receipt.sections(record, inks, width, unfolded=folded_out)
         yield _lines("gap", [shapes.BLANK])
 
     def _build_reasoning(self, width: int, inks: TranscriptInks) -> Iterator[Section]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from brim.tui.gauges import LEVEL_WORDS, bar, cost_of, gauge, headline
-from brim.tui.widgets.context_meter import provenance_of
+from brim.core.context import Level
+from brim.tui.gauges import LEVEL_WORDS, bar, budget_level, cost_of, forecast, gauge, headline, money
+from brim.tui.widgets.meter_rows import provenance_of
 from brim.tui.widgets.meter_state import Meter
 
 _BAR_WIDTH = 16
@@ -28,14 +29,15 @@ class MeterLine(Meter):
         line = Content("")
         for part in self._parts():
             joined = line + (Content("  ") if line else Content("")) + part
-            if joined.cell_length > width:
-                break
-            line = joined
+            if joined.cell_length <= width:
+                line = joined
         return line
 
     def _parts(self) -> list[Content]:
+        """Return what there is to say, the essential first; what does not fit is passed over."""
         parts = []
-        if (usage := self.usage) is not None:
+        usage = self.usage
+        if usage is not None:
             color = self.level_style(usage.level)
             used, share = headline(usage)
             parts.append(Content.styled("".join(cell.glyph for cell in bar(usage, _BAR_WIDTH)), color))
@@ -48,6 +50,19 @@ class MeterLine(Meter):
             known = provenance_of(counted.estimated)
             up, down = gauge(counted.prompt_tokens, known), gauge(counted.output_tokens, known)
             parts.append(Content.styled(f"↑{up} ↓{down}", "$dim"))
-        if cost := cost_of(self._session):
-            parts.append(Content.styled(cost, "$dim"))
+        if cost := self._cost():
+            parts.append(cost)
+        if usage is not None and self._mode != "off":
+            parts.append(Content.styled(forecast(usage)[0], "$dim"))
         return parts
+
+    def _cost(self) -> Content | None:
+        """Return what the session cost, with its budget once that is nearly used up."""
+        cost = cost_of(self._session)
+        if not cost or self._session is None:
+            return None
+        budget = self._session_budget
+        level = budget_level(self._session.cost_usd, budget) if budget is not None else Level.GREEN
+        if budget is None or level is Level.GREEN:
+            return Content.styled(cost, "$dim")
+        return Content.styled(f"{cost} of {money(budget)}", self.level_style(level))

@@ -11,8 +11,11 @@ from textual.widget import Widget
 from brim.core.context import Provenance
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from brim.core.context import ContextUsage, Level
     from brim.core.events import TurnProgressed
+    from brim.core.stats import DayTotal
     from brim.core.types import Message, Session
 
 _SPEEDS = 48
@@ -29,16 +32,25 @@ class Meter(Widget):
         self._progress: TurnProgressed | None = None
         self._turn: Message | None = None
         self._session: Session | None = None
+        self._day: DayTotal | None = None
+        self._session_budget: Decimal | None = None
+        self._day_budget: Decimal | None = None
+        self._mode = ""
         self._speeds: deque[float] = deque(maxlen=_SPEEDS)
 
     @property
     def usage(self) -> ContextUsage | None:
-        """What fills the window, with the draft; ``None`` before anything is known."""
-        if self._usage is None or not self._draft_tokens:
-            return self._usage
-        known = self._usage.provenance
-        guessed = known if known is Provenance.PENDING else Provenance.ESTIMATE
-        return replace(self._usage, draft_tokens=self._draft_tokens, provenance=guessed)
+        """What fills the window, with the draft and what an answer has grown to; ``None`` before anything is known."""
+        usage = self._usage
+        growth = self._progress.output_tokens if self._progress is not None else 0
+        if usage is None or not (self._draft_tokens or growth):
+            return usage
+        return replace(
+            usage,
+            draft_tokens=self._draft_tokens,
+            history_tokens=usage.history_tokens + growth,
+            provenance=Provenance.PENDING if usage.provenance is Provenance.PENDING else Provenance.ESTIMATE,
+        )
 
     def set_usage(self, usage: ContextUsage) -> None:
         """Show how full the window is."""
@@ -76,6 +88,22 @@ class Meter(Widget):
         if session != self._session:
             self._session = session
         self.refresh()
+
+    def set_day(self, total: DayTotal) -> None:
+        """Show what today has taken, over all sessions."""
+        self._day = total
+        self.refresh()
+
+    def set_budgets(self, session_usd: Decimal | None, day_usd: Decimal | None) -> None:
+        """Show what may be spent; ``None`` where there is no budget."""
+        self._session_budget, self._day_budget = session_usd, day_usd
+        self.refresh()
+
+    def set_mode(self, mode: str) -> None:
+        """Show who decides that messages leave the window: ``auto``, ``ask`` or ``off``."""
+        if mode != self._mode:
+            self._mode = mode
+            self.refresh()
 
     @staticmethod
     def level_style(level: Level) -> str:

@@ -106,6 +106,7 @@ class Transcript(TranscriptKeys, can_focus=True):
         self.workers.cancel_group(self, "finding")
         self.workers.cancel_group(self, "estimates")
         self.workers.cancel_group(self, "texts")
+        self.workers.cancel_group(self, "marks")
         self._fetcher = None
         self.finder, self._target, self.current = None, None, None
         self.selector.clear()
@@ -194,8 +195,60 @@ class Transcript(TranscriptKeys, can_focus=True):
         self._sync(repaint=True)
 
     def set_receipt(self, message_id: str, receipt: CleanupReceipt) -> None:
-        """Show a cleanup in the turn of the answer ``message_id``, and dim what left the window."""
-        self.column.model.set_receipt(message_id, receipt)
+        """Show a cleanup, or that one is undone, and dim what the model no longer sees."""
+        model = self.column.model
+        touched = model.set_receipt(message_id, receipt)
+        self._sync(repaint=True)
+        entry = model.entry_of(message_id)
+        if entry is not None and (view := model.views.get(entry)) is not None:
+            self._read_left(view)
+        if touched and model.source is not None:
+            self.run_worker(self._reread_marks(model, touched), group="marks")
+
+    async def _reread_marks(self, model: TranscriptModel, ids: Sequence[str]) -> None:
+        """Read again what a cleanup did to messages: some may have been brought back before or since."""
+        from brim.core.errors import BrimError
+
+        if model.source is None:
+            return
+        try:
+            messages = await model.source.messages_by_id(ids)
+        except BrimError as error:
+            self.post_message(self.Troubled(error.sentence))
+            return
+        if model is self.column.model:
+            model.set_marks(messages)
+            self._sync(repaint=True)
+
+    def set_message(self, message: Message) -> None:
+        """Show a message's marks as they are now, and whether the model sees it."""
+        self.column.model.set_marks([message])
+        self._sync(repaint=True)
+
+    @property
+    def latest_cleanup(self) -> str | None:
+        """The message that keeps the receipt of the last cleanup that is not undone."""
+        return self.column.model.latest_cleanup
+
+    @property
+    def chosen_message(self) -> Message | None:
+        """The message that the keys speak of: the chosen one, else the last that is seen."""
+        entry = self._chosen()
+        return self.column.model.messages.get(entry) if entry is not None else None
+
+    async def go_to_message(self, message_id: str) -> None:
+        """Bring a message into view and choose it."""
+        model = self.column.model
+        if not model.has_outline and model.entry_of(message_id) is None:
+            self._fetch()
+            if self._fetcher is not None:
+                await self._fetcher.wait()
+        entry = model.entry_of(message_id)
+        if entry is None or model is not self.column.model:
+            return
+        self.current, self._target = entry, Hit(entry, 0)
+        if not self.column.measure_one(entry, MOVE_BUDGET_S):
+            self.column.go_to(entry, 0)
         self._sync(repaint=True)
 
     def set_queue(self, texts: Sequence[str]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.actions import SkipAction
@@ -11,9 +12,14 @@ from textual.message import Message
 from textual.timer import Timer
 
 from brim.core.text import visible
+from brim.tui.widgets.message_receipt import FOLD, LISTED
 from brim.tui.widgets.message_view import MessageView
 from brim.tui.widgets.transcript_paint import LinePainter
 from brim.tui.widgets.transcript_view import TranscriptView
+
+if TYPE_CHECKING:
+    from brim.core.types import CleanupReceipt
+    from brim.core.types import Message as ChatMessage
 
 _WHEEL_LINES = 3
 _EDGE_S = 0.04
@@ -40,6 +46,9 @@ class TranscriptKeys(TranscriptView):
         _key("c", "copy_code", "Copy code block"),
         _key("space,enter", "toggle_fold", "Fold"),
         _key("r", "retry", "Retry"),
+        _key("p", "pin", "Pin"),
+        _key("x", "leave_out", "Leave out of the window"),
+        _key("u", "undo_cleanup", "Undo the cleanup"),
         _key("n", "find_next", "Next hit"),
         _key("N", "find_previous", "Previous hit"),
         _key("ctrl+c,super+c", "copy_selection", "Copy selection"),
@@ -51,6 +60,14 @@ class TranscriptKeys(TranscriptView):
 
         def __init__(self, message_id: str) -> None:
             super().__init__()
+            self.message_id = message_id
+
+    class MarkWanted(Message, namespace="transcript"):
+        """The person wants something done to the message ``message_id``; ``wish`` names the command."""
+
+        def __init__(self, wish: str, message_id: str) -> None:
+            super().__init__()
+            self.wish = wish
             self.message_id = message_id
 
     class LinkClicked(Message, namespace="transcript"):
@@ -175,6 +192,28 @@ class TranscriptKeys(TranscriptView):
         """Lay out a message that is seen again, and paint it."""
         self.column.measure_one(entry)
         self._sync(repaint=True)
+        if (view := self.column.model.views.get(entry)) is not None:
+            self._read_left(view)
+
+    def _read_left(self, view: MessageView) -> None:
+        """Read the messages that an unfolded receipt lists."""
+        if FOLD in view.unfolded and view.receipt.left is None and view.message.receipt is not None:
+            self.run_worker(self._show_left(view, view.message.receipt), group="texts")
+
+    async def _show_left(self, view: MessageView, receipt: CleanupReceipt) -> None:
+        from brim.core.errors import BrimError
+
+        model = self.column.model
+        if model.source is None:
+            return
+        ids = [*receipt.left_ids, *receipt.shortened_ids][:LISTED]
+        try:
+            view.receipt.left = await model.source.messages_by_id(ids)
+        except BrimError as error:
+            self.post_message(self.Troubled(error.sentence))
+            return
+        view.refresh()
+        self._sync(repaint=True)
 
     def action_retry(self) -> None:
         """Ask for the chosen answer again, if it failed or was cut off."""
@@ -182,6 +221,31 @@ class TranscriptKeys(TranscriptView):
         message = self.column.model.messages.get(entry)
         if message is not None and message.status in ("failed", "stopped", "interrupted"):
             self.post_message(self.RetryWanted(message.id))
+
+    # --- what the model sees ----------------------------------------------------------------------
+
+    def action_pin(self) -> None:
+        """Keep the chosen message in the window, or let it go."""
+        self._want(lambda message: "unpin_message" if message.pinned else "pin_message")
+
+    def action_leave_out(self) -> None:
+        """Take the chosen message out of the window, or bring it back."""
+        self._want(lambda message: "leave_out_message" if message.in_window else "bring_back_message")
+
+    def action_undo_cleanup(self) -> None:
+        """Undo the cleanup whose receipt stands at the chosen message, else the last one."""
+        chosen = self._chosen_view()
+        receipt = chosen[1].message.receipt if chosen is not None else None
+        if chosen is not None and receipt is not None and not receipt.undone:
+            self.post_message(self.MarkWanted("undo_cleanup_of", chosen[1].message.id))
+        elif (latest := self.column.model.latest_cleanup) is not None:
+            self.post_message(self.MarkWanted("undo_cleanup_of", latest))
+
+    def _want(self, wish: Callable[[ChatMessage], str]) -> None:
+        chosen = self._chosen_view()
+        if chosen is not None:
+            message = chosen[1].message
+            self.post_message(self.MarkWanted(wish(message), message.id))
 
     # --- copying ----------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ _MOST_VIEWS = 96
 _AROUND_TEXT = 2
 """Rows of a message beside its text: the header and the blank line below."""
 _UNKNOWN_CHARS, _UNKNOWN_LINES = 300, 4
+_MARKS = ("pinned", "in_window", "left_out", "shortened_chars", "tokens", "tokens_estimated")
 
 
 class TranscriptSource(Protocol):
@@ -83,12 +84,17 @@ class TranscriptModel:
         """The number of the first message that the model sees."""
         self.missing: set[int] = set()
         """Messages that the source did not give."""
+        self.latest_cleanup: str | None = None
+        """The message that keeps the receipt of the last cleanup that is not undone."""
+        self._cleaned: dict[str, bool] = {}
+        """The messages seen that keep a receipt, and whether it is undone."""
         self._chars = array("L", [chars]) * before
         self._lines = array("L", [lines]) * before
         self._unfolded: dict[str, frozenset[str]] = {}
         for message in tail:
             self._add(message)
         self._find_horizon(range(before, self.count))
+        self._note_receipts(tail)
 
     def _add(self, message: Message) -> None:
         entry = len(self.ids)
@@ -104,6 +110,7 @@ class TranscriptModel:
         """Add a message at the end; returns its number."""
         self._add(message)
         self.count += 1
+        self._note_receipts([message])
         return self.count - 1
 
     def truncate(self, count: int) -> None:
@@ -116,6 +123,9 @@ class TranscriptModel:
         self.missing = {entry for entry in self.missing if entry < count}
         self.count = count
         self.horizon = min(self.horizon, count)
+        ids = set(self.ids)
+        self._cleaned = {key: undone for key, undone in self._cleaned.items() if key in ids}
+        self._find_latest()
 
     def entry_of(self, message_id: str) -> int | None:
         """Return the number of a message, the last with that id; ``None`` if it is not known."""
@@ -207,6 +217,7 @@ class TranscriptModel:
                 self.messages[entry] = message
         self.missing.update(entries.values())
         self._find_horizon(asked)
+        self._note_receipts(self.messages[entry] for entry in asked if entry in self.messages)
 
     def view(self, entry: int) -> MessageView | None:
         """Return the view of a message; ``None`` while its text is not here."""
@@ -215,6 +226,7 @@ class TranscriptModel:
             message = self.messages[entry]
             view = MessageView(message, self._unfolded.get(message.id, frozenset()))
             view.horizon = entry == self.horizon > 0
+            view.receipt.undoable = message.id == self.latest_cleanup
             self.views[entry] = view
         return view
 
@@ -242,49 +254,87 @@ class TranscriptModel:
             self._lines[entry] = message.content.count("\n") + 1
             if entry in self.views:
                 self.views[entry].settle(message)
+            self._note_receipts([message])
         return entry
 
-    def set_receipt(self, message_id: str, receipt: CleanupReceipt) -> list[int]:
-        """Note a cleanup; returns the numbers of the messages that look different now."""
-        left = set(receipt.left_ids)
-        changed = []
-        for entry, message in self.messages.items():
-            if message.id in left and message.in_window:
-                self.messages[entry] = message.model_copy(update={"in_window": False})
-            elif message.id == message_id:
-                self.messages[entry] = message.model_copy(update={"receipt": receipt})
-            else:
-                continue
-            changed.append(entry)
-            if entry in self.views:
-                self.views[entry].message = self.messages[entry]
-                self.views[entry].refresh()
-        if left:
-            last = max((entry for entry, key in enumerate(self.ids) if key in left), default=-1)
-            changed += self._set_horizon(max(self.horizon, last + 1))
-        return changed
+    # --- what the model sees ----------------------------------------------------------------------
+
+    def set_receipt(self, message_id: str, receipt: CleanupReceipt) -> list[str]:
+        """Note a cleanup, or that one is undone; returns which messages known by text may look different now."""
+        entry = self.entry_of(message_id)
+        left = {*receipt.left_ids, *receipt.shortened_ids}
+        touched = [message.id for message in self.messages.values() if message.id in left]
+        if entry is not None and entry in self.messages:
+            self._change(entry, {"receipt": receipt})
+        if not receipt.undone:
+            gone = set(receipt.left_ids)
+            for number, message in list(self.messages.items()):
+                if message.id in gone and message.in_window:
+                    self._change(number, {"in_window": False})
+            last = max((number for number, key in enumerate(self.ids) if key in gone), default=-1)
+            self._set_horizon(max(self.horizon, last + 1))
+        self._cleaned[message_id] = receipt.undone
+        self._find_latest()
+        return touched
+
+    def set_marks(self, messages: Iterable[Message]) -> None:
+        """Take the marks of messages as they are now; those that are not known by text are passed over."""
+        for message in messages:
+            entry = self.entry_of(message.id)
+            if entry is not None and entry in self.messages:
+                self._change(entry, {name: getattr(message, name) for name in _MARKS})
+        gone = [number for number in self.messages if self._is_gone(number)]
+        if gone or self.horizon > min(self.messages, default=0):
+            self._set_horizon(max((number + 1 for number in gone), default=0))
+
+    def _change(self, entry: int, fields: dict[str, object]) -> None:
+        self.messages[entry] = self.messages[entry].model_copy(update=fields)
+        if (view := self.views.get(entry)) is not None:
+            view.message = self.messages[entry]
+            if "receipt" in fields:
+                view.receipt.left = None
+            view.refresh()
+
+    def _note_receipts(self, messages: Iterable[Message]) -> None:
+        found = {message.id: message.receipt.undone for message in messages if message.receipt is not None}
+        if found:
+            self._cleaned |= found
+            self._find_latest()
+
+    def _find_latest(self) -> None:
+        standing = [key for key, undone in self._cleaned.items() if not undone]
+        before = self.latest_cleanup
+        self.latest_cleanup = max(standing, key=lambda key: self.entry_of(key) or 0, default=None)
+        if before == self.latest_cleanup:
+            return
+        for view in self.views.values():
+            undoable = view.message.id == self.latest_cleanup
+            if view.receipt.undoable is not undoable:
+                view.receipt.undoable = undoable
+                view.refresh()
 
     def is_dimmed(self, entry: int) -> bool:
         """Whether the model no longer sees a message."""
         message = self.messages.get(entry)
         return message is not None and not message.in_window
 
+    def _is_gone(self, entry: int) -> bool:
+        """Whether a cleanup took a message away: one that the person left out says nothing of those above it."""
+        return self.is_dimmed(entry) and not self.messages[entry].left_out
+
     def _find_horizon(self, entries: Iterable[int]) -> None:
-        gone = [entry for entry in entries if self.is_dimmed(entry)]
+        gone = [entry for entry in entries if self._is_gone(entry)]
         self._set_horizon(max([self.horizon, *(entry + 1 for entry in gone)]))
 
-    def _set_horizon(self, entry: int) -> list[int]:
+    def _set_horizon(self, entry: int) -> None:
         before, self.horizon = self.horizon, entry
         if before == entry:
-            return []
-        changed = []
+            return
         for number in (before, entry):
             view = self.views.get(number)
             if view is not None:
                 view.horizon = number == entry > 0
                 view.refresh()
-                changed.append(number)
-        return changed
 
     def forget_far(self, near: range) -> None:
         """Drop the texts and lines that are far from ``near`` when there are too many."""
