@@ -22,6 +22,7 @@ from brim.core.ledger import Ledger
 from brim.core.library import Library
 from brim.core.neighbours import Neighbours
 from brim.core.running import TurnRunner
+from brim.core.searching import Search
 from brim.core.stats import DayTotal
 from brim.core.store.protocol import Recovered, SessionStore, Spending
 from brim.core.summaries import SummaryWriter
@@ -57,8 +58,7 @@ class SessionManager:
         max_tokens: the longest answer in tokens, for the reserve kept free; ``None`` if not limited.
         silence_s: seconds without a sign of life after which a turn fails as hung.
         cleanup_mode: who decides that messages leave the window.
-        summary_model: the model id that writes summaries of what leaves, or ``same`` for the session's own;
-            ``None`` for no summaries.
+        summary_model: what writes summaries of what leaves: a model id, or ``same``; ``None`` for no summaries.
         session_budget_usd: what a session may cost; ``None`` for no budget.
         day_budget_usd: what a day may cost over all sessions; ``None`` for no budget.
     """
@@ -121,6 +121,7 @@ class SessionManager:
         )
         self.branches = Branches(store, self._hub.publish, turns=self._turns, ledger=self._ledger)
         self.library = Library(store, self._hub.publish, turns=self._turns, agents=self._agents)
+        self.searching = Search(store)
         self.neighbours = Neighbours(store, self._hub.publish)
         self._default_system_prompt = default_system_prompt
 
@@ -354,8 +355,7 @@ class SessionManager:
     def subscribe(self, session_id: str | None = None) -> Subscription:
         """Watch one session, or with ``None`` all of them without the growth of their answers.
 
-        Take the snapshot (`live`, `running`) right after, with no ``await`` between: events then go on from
-        exactly there.
+        Take the snapshot (`live`, `running`) right after, with no ``await`` between: events go on from there.
         """
         return self._hub.subscribe(session_id)
 

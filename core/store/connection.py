@@ -1,4 +1,4 @@
-"""The two threads that work on a data file: one writes, one reads, and the event loop waits for neither.
+"""The threads that work on a data file: one writes, one reads, one searches, and the event loop waits for none.
 
 Work is handed over as whole functions. A transaction is one of them, so it is as short as its statements, and
 a caller that is cancelled in the middle leaves nothing half done.
@@ -6,12 +6,14 @@ a caller that is cancelled in the middle leaves nothing half done.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import aiosqlite
 
@@ -49,18 +51,48 @@ class _Connection(aiosqlite.Connection):
         return cast("T", await self._execute(work, self._conn))  # type: ignore[no-untyped-call]  # not annotated there
 
 
+class _Interruptible(Generic[T]):
+    """Work that may be given up while it is done."""
+
+    def __init__(self, work: Work[T]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._file: sqlite3.Connection | None = None
+        self._is_given_up = False
+
+    def __call__(self, file: sqlite3.Connection) -> T:
+        with self._lock:
+            if self._is_given_up:
+                raise sqlite3.OperationalError("given up")
+            self._file = file
+        try:
+            return self._work(file)
+        finally:
+            with self._lock:
+                self._file = None
+
+    def give_up(self) -> None:
+        """Let the query that runs end now, and none begin."""
+        with self._lock:
+            self._is_given_up = True
+            if self._file is not None:
+                self._file.interrupt()
+
+
 class Connections:
-    """The writer and the reader of one data file.
+    """The writer, the reader and the searcher of one data file.
 
     Args:
         path: the file, which has the newest schema already; ``None`` keeps everything in memory, where one
-            connection does both.
+            connection does all of it.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._writer: _Connection | None = None
         self._reader: _Connection | None = None
+        self._searcher: _Connection | None = None
+        self._opening_searcher = asyncio.Lock()
 
     async def open(self) -> None:
         """Connect."""
@@ -78,12 +110,13 @@ class Connections:
 
     async def close(self) -> None:
         """Finish what was asked for, and disconnect."""
-        writer, reader = self._writer, self._reader
-        self._writer = self._reader = None
+        writer, reader, searcher = self._writer, self._reader, self._searcher
+        self._writer = self._reader = self._searcher = None
         with store_errors():
             try:
-                if reader is not None and reader is not writer:
-                    await reader.close()
+                for other in (reader, searcher):
+                    if other is not None and other is not writer:
+                        await other.close()
             finally:
                 if writer is not None:
                     await writer.close()
@@ -114,6 +147,29 @@ class Connections:
             raise StoreError("The data file is closed.")
         with store_errors():
             return await self._reader.run(partial(_in_snapshot, work))
+
+    async def search(self, work: Work[T]) -> T:
+        """Do ``work`` as `read` does, beside what is read. A caller that is cancelled stops it."""
+        with store_errors():
+            searcher = await self._connected_searcher()
+            job = _Interruptible(work)
+            try:
+                return await searcher.run(partial(_in_snapshot, job))
+            except asyncio.CancelledError:
+                job.give_up()
+                raise
+
+    async def _connected_searcher(self) -> _Connection:
+        async with self._opening_searcher:
+            if self._writer is None:
+                raise StoreError("The data file is closed.")
+            if self._searcher is None and self._path is None:
+                self._searcher = self._writer
+            elif self._searcher is None:
+                searcher = _Connection(partial(_connect, self._path, is_reader=True))
+                await searcher
+                self._searcher = searcher
+            return self._searcher
 
 
 def _connect(path: Path | None, *, is_reader: bool) -> sqlite3.Connection:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from brim.core.search import Found, Hit, Query
 from brim.core.types import (
     ALL_OPEN,
     CleanupReceipt,
@@ -256,6 +257,28 @@ class SessionStore(Protocol):
 
         A message left out leaves the window, one no longer left out comes back, and so does one that is
         pinned (which then is not left out).
+        """
+        ...
+
+    # search
+
+    async def search(self, query: Query, *, limit: int, before: int | None = None) -> Found:
+        """Return the best of the newest messages that fit, of sessions that are not deleted.
+
+        All branches are searched, and what a cleanup took out of the window. How many messages are looked
+        at before the best are chosen is limited; ``before`` is where an earlier look came to. A caller that
+        is cancelled stops it.
+        """
+        ...
+
+    async def hits(self, query: Query, numbers: Sequence[int]) -> list[Hit]:
+        """Return the hits that `search` only told the numbers of, in their order."""
+        ...
+
+    async def index(self, budget_s: float) -> bool:
+        """Work for about so long at making messages known to `search`; returns whether more wait.
+
+        The store does so by itself, a moment after messages were written.
         """
         ...
 

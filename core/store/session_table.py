@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from brim.core.errors import SessionNotFoundError
-from brim.core.store import queries
+from brim.core.store import queries, search_table
 from brim.core.store.rows import session_of, session_value, session_values, storable, title_key, to_micros
 from brim.core.types import Session, SessionFilter, now
 
@@ -89,7 +89,9 @@ def tags(file: sqlite3.Connection) -> list[tuple[str, int]]:
 def erase(session_ids: Sequence[str], file: sqlite3.Connection) -> int:
     """Delete sessions for good; returns how many there were."""
     ids = [(storable(session_id),) for session_id in session_ids]
-    return file.executemany("DELETE FROM sessions WHERE id = ?", ids).rowcount
+    erased = file.executemany("DELETE FROM sessions WHERE id = ?", ids).rowcount
+    search_table.forget(file)
+    return erased
 
 
 def update(session_id: str, fields: Mapping[str, Any], file: sqlite3.Connection) -> Session:

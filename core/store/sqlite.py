@@ -12,8 +12,18 @@ from types import MappingProxyType
 from typing import Any
 
 from brim.core.errors import StoreError
-from brim.core.store import accounts, branch_table, message_table, queries, session_table, window_table
+from brim.core.search import Found, Hit, Query
+from brim.core.store import (
+    accounts,
+    branch_table,
+    message_table,
+    queries,
+    search_table,
+    session_table,
+    window_table,
+)
 from brim.core.store.connection import Connections
+from brim.core.store.indexer import Indexer
 from brim.core.store.journal import Journal
 from brim.core.store.migrate import alone, migrate
 from brim.core.store.protocol import ModelFacts, Prediction, Recovered, Spending
@@ -45,6 +55,7 @@ class SQLiteStore:
         self._connections = Connections(path)
         self._writer: Writer | None = None
         self._journal: Journal | None = None
+        self._indexer: Indexer | None = None
 
     async def open(self) -> Recovered:
         """Create or migrate the file, and mark answers whose writer is gone."""
@@ -54,6 +65,7 @@ class SQLiteStore:
                 backup, self._writer = await asyncio.to_thread(_prepare, self._path)
             await self._connections.open()
             self._journal = Journal(self._connections)
+            self._indexer = Indexer(self._connections)
             interrupted = await self.recover()
         except BaseException:
             await self.aclose()
@@ -63,8 +75,11 @@ class SQLiteStore:
     async def aclose(self) -> None:
         """Write what waits and close."""
         journal, self._journal = self._journal, None
+        indexer, self._indexer = self._indexer, None
         writer, self._writer = self._writer, None
         try:
+            if indexer is not None:
+                await indexer.close()
             if journal is not None:
                 await journal.close()
         finally:
@@ -135,7 +150,9 @@ class SQLiteStore:
     async def add_message(self, message: Message) -> Session:
         """Keep a message and make it its session's head."""
         writer = None if self._writer is None else self._writer.token
-        return await self._connections.write(partial(message_table.add, message.model_copy(), writer))
+        session = await self._connections.write(partial(message_table.add, message.model_copy(), writer))
+        self._words_changed()
+        return session
 
     def journal(
         self, message_id: str, *, text: str = "", reasoning: str = "", tool_call: ToolCall | None = None
@@ -154,6 +171,7 @@ class SQLiteStore:
         session = await self._connections.write(partial(message_table.finish, message.model_copy()))
         if self._journal is not None:
             self._journal.forget(message.id)
+        self._words_changed()
         return session
 
     async def message(self, message_id: str) -> Message:
@@ -196,7 +214,9 @@ class SQLiteStore:
 
     async def fork(self, message_id: str, title: str) -> Session:
         """Copy the path that ends in a message into a new session."""
-        return await self._connections.write(partial(branch_table.fork, message_id, title))
+        session = await self._connections.write(partial(branch_table.fork, message_id, title))
+        self._words_changed()
+        return session
 
     async def window(self, session_id: str) -> list[Message]:
         """Return the messages of the path that are in the window."""
@@ -238,6 +258,24 @@ class SQLiteStore:
         """Pin a message or leave it out, or take that back."""
         await self._connections.write(partial(window_table.mark, message_id, pinned, left_out))
         return await self.message(message_id)
+
+    # --- search -----------------------------------------------------------------------------------------
+
+    async def search(self, query: Query, *, limit: int, before: int | None = None) -> Found:
+        """Return the best of the newest messages that fit."""
+        return await self._connections.search(partial(search_table.find, query, limit, before))
+
+    async def hits(self, query: Query, numbers: Sequence[int]) -> list[Hit]:
+        """Return the hits that `search` told the numbers of."""
+        return await self._connections.search(partial(search_table.hits_of, query, tuple(numbers)))
+
+    async def index(self, budget_s: float) -> bool:
+        """Make messages known to search; returns whether more wait."""
+        return await self._connections.write(partial(search_table.index, budget_s), is_synced=False)
+
+    def _words_changed(self) -> None:
+        if self._indexer is not None:
+            self._indexer.wake()
 
     # --- accounts -------------------------------------------------------------------------------------
 
