@@ -20,7 +20,7 @@ NAMES = {"user": "You", "assistant": "Answer", "system": "System", "tool": "Tool
 class State(StrEnum):
     """Whether the model sees a message, and why or why not."""
 
-    IN_WINDOW = "in the window"
+    IN_WINDOW = "in window"
     PINNED = "pinned"
     SHORTENED = "shortened"
     LEFT = "left"

@@ -156,6 +156,17 @@ class ChatController:
                 meter.set_turn(last)
             screen.show_answering(is_answering=live is not None)
             self._watch(subscription, self._open_view)
+        screen.run_worker(self._meet(session_id), group="meet", exclusive=True)
+
+    async def _meet(self, session_id: str) -> None:
+        """Ask the one who answers for its window, which may know better than whatever was known before."""
+        try:
+            await self.manager.quote(session_id, "")
+            usage = await self.manager.context_usage(session_id)
+        except BrimError:
+            return
+        if session_id == self.session_id:
+            self._open_view.show_usage(session_id, usage)
 
     async def show_again(self, session_id: str) -> None:
         """Read the session shown anew: another branch of it is shown now."""
@@ -272,6 +283,7 @@ class ChatController:
             self._show_totals()
         else:
             await self.manager.set_model(self.session.id, model)
+            await self._meet(self.session.id)
 
     async def set_system_prompt(self, text: str) -> None:
         """Set the system prompt of the session shown."""

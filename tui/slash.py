@@ -7,6 +7,8 @@ from difflib import get_close_matches
 
 from brim.tui.actions import Action, slash_actions
 
+_NEAR = 0.65
+"""How like a command a name must be for a guess."""
 _COMMANDS = {action.slash: action for action in slash_actions()}
 
 
@@ -27,7 +29,7 @@ class UnknownCommand:
     @property
     def sentence(self) -> str:
         """What to tell the person."""
-        near = get_close_matches(self.name, _COMMANDS, n=1)
+        near = get_close_matches(self.name, _COMMANDS, n=1, cutoff=_NEAR)
         guess = f" Did you mean /{near[0]}?" if near else " /help lists them."
         return f"There is no command /{self.name}.{guess} Begin with a space to send it as it is."
 

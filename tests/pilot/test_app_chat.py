@@ -121,7 +121,9 @@ async def test_a_queued_message_is_asked_when_its_turn_comes(tmp_path: Path) -> 
 class Full(SessionManager):
     """A manager whose disk is full."""
 
-    async def send(self, session_id: str, text: str) -> Turn:
+    async def send(
+        self, session_id: str, text: str, *, cleanup: bool | None = None, over_budget: bool = False
+    ) -> Turn:
         raise StoreError("The disk is full.")
 
 

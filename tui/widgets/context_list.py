@@ -33,7 +33,7 @@ from brim.tui.widgets.header import cut
 if TYPE_CHECKING:
     from brim.core.types import ContextRow
 
-_TOKENS, _SHARE, _AGE, _STATE = 9, 7, 7, 15
+_TOKENS, _SHARE, _AGE, _STATE = 9, 7, 7, 12
 _ROOMY, _NARROW = 72, 52
 """Widths from which the state is written out, and the age is shown."""
 
@@ -206,7 +206,8 @@ class ContextList(ScrollView, can_focus=True):
         words = f"  {state.value}".ljust(_STATE) if width >= _ROOMY else ""
         name = f"{NAMES[row.role]:<7} "
         room = max(0, width - 2 - len(name) - len(right) - len(words) - 1)
-        opening = cut(visible_line(row.opening[:OPENING_CHARS]).strip() or "…", room)
+        more = "…" if len(row.opening) >= OPENING_CHARS else ""
+        opening = cut((visible_line(row.opening).strip() + more) or "…", room)
         left = name + opening
         gap = " " * max(0, width - 2 - cell_len(left) - len(right) - len(words))
         return Strip(

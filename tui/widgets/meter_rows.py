@@ -127,12 +127,11 @@ def _forecast_lines(usage: ContextUsage, mode: str, width: int) -> Iterator[str]
         return
     if len(word) + len(to_cleanup) < width:
         yield _sides(word, to_cleanup, width)
-        rest = turns
+        rest = [turns]
     else:
         yield word[:width]
-        rest = whole if len(whole) <= width else to_cleanup
-    if rest:
-        yield rest[:width].rjust(width)
+        rest = [whole] if len(whole) <= width else [to_cleanup, turns]
+    yield from (line[:width].rjust(width) for line in rest if line)
 
 
 def _window_words(usage: ContextUsage) -> Iterator[tuple[int, str]]:
