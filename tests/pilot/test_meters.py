@@ -1,10 +1,13 @@
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
 from brim.core.context import ContextUsage, Provenance
 from brim.core.events import TurnProgressed
-from brim.core.types import Message, Session
+from brim.core.stats import DayTotal
+from brim.core.types import Message, Session, now
 from brim.core.usage import Usage
 from brim.tui.widgets.context_meter import ContextMeter
 from brim.tui.widgets.header import Header
@@ -43,7 +46,7 @@ class Host(ThemedApp):
 
     def tell(self, verb, value):
         for meter in (self.query_one(ContextMeter), self.query_one(MeterLine)):
-            getattr(meter, verb)(value)
+            getattr(meter, verb)(*value if isinstance(value, tuple) else (value,))
 
 
 def progress(tokens=812, speed=84.0, **fields):
@@ -186,3 +189,148 @@ async def test_the_header_gives_way_from_the_title():
         await pilot.resize_terminal(60, 10)
         await pilot.pause()
         assert "no model" in app.lines(Header)[0]
+
+
+SESSION = Session(
+    turns=12, priced_turns=11, cost_usd=Decimal("0.42"), tokens=1_234_567, cache_saved_usd=Decimal("0.88")
+)
+DAY = DayTotal(day=date(2027, 1, 2), turns=30, priced_turns=30, cost_usd=Decimal("3.10"))
+
+
+async def test_the_forecast_names_tokens_and_turns():
+    app = Host()
+    async with app.run_test(size=(80, 40)) as pilot:
+        usage = replace(USAGE, history_tokens=166_200, turn_tokens=1_600)
+        app.tell("set_usage", usage)
+        await pilot.pause()
+        text = "\n".join(app.lines(ContextMeter))
+        assert "9.2k to cleanup" in text
+        assert "about 6 turns" in text
+        app.query_one(ContextMeter).styles.width = 60
+        await pilot.pause()
+        assert "9.2k to cleanup, about 6 turns" in "\n".join(app.lines(ContextMeter))
+        app.tell("set_mode", "off")
+        await pilot.pause()
+        text = "\n".join(app.lines(ContextMeter))
+        assert "cleanup is off" in text
+        assert "turns" not in text
+
+
+async def test_a_learnt_window_and_an_assumed_one_are_said_to_be_so():
+    app = Host()
+    async with app.run_test(size=(80, 40)) as pilot:
+        app.tell("set_usage", replace(USAGE, window_learnt=True))
+        await pilot.pause()
+        lines = [line.strip("│ ") for line in app.lines(ContextMeter)]
+        at = lines.index("window learnt from the")
+        assert lines[at + 1] == "provider"
+        app.tell("set_usage", ContextUsage(window_tokens=None, limit_tokens=100_000, history_tokens=9))
+        await pilot.pause()
+        assert "cleanup assumes 100k" in "\n".join(app.lines(ContextMeter))
+
+
+async def test_both_marks_are_seen_and_have_the_colours_of_what_begins_there():
+    app = Host()
+    async with app.run_test(size=(80, 40)) as pilot:
+        meter = app.query_one(ContextMeter)
+        variables = app.theme_variables
+        for used, filled in ((20_000, 0), (80_000, 1), (99_000, 2)):
+            app.tell(
+                "set_usage", ContextUsage(window_tokens=100_000, limit_tokens=100_000, history_tokens=used)
+            )
+            await pilot.pause()
+            strip = meter.render_lines(meter.outer_size.region)[1]
+            marks = [segment for segment in strip if "┊" in segment.text]
+            assert len(marks) == 2
+            colours = [segment.style.color.get_truecolor().hex.upper() for segment in marks]
+            names = ("gauge-yellow", "gauge-red")
+            for number, name in enumerate(names):
+                is_open = number >= filled
+                assert (colours[number] == variables[name].upper()) is is_open
+
+
+async def test_an_answer_that_grows_fills_the_window():
+    app = Host()
+    async with app.run_test(size=(80, 40)) as pilot:
+        app.tell("set_usage", USAGE)
+        app.tell("set_progress", progress(10_000))
+        await pilot.pause()
+        assert app.query_one(ContextMeter).usage.used_tokens == USAGE.used_tokens + 10_000
+        assert "~132k of 200k" in "\n".join(app.lines(ContextMeter))
+        app.tell("set_turn", ANSWER)
+        await pilot.pause()
+        assert app.query_one(ContextMeter).usage == USAGE
+
+
+async def test_cost_today_savings_and_budgets():
+    app = Host()
+    async with app.run_test(size=(80, 40)) as pilot:
+        app.tell("set_usage", USAGE)
+        app.tell("set_session", SESSION)
+        app.tell("set_day", DAY)
+        await pilot.pause()
+        text = "\n".join(app.lines(ContextMeter))
+        for words in ("$0.42", "$3.10", "cache saved", "$0.88", "11 of 12 turns priced"):
+            assert words in text
+        app.tell("set_budgets", (Decimal("1.00"), Decimal("3.50")))
+        await pilot.pause()
+        text = "\n".join(app.lines(ContextMeter))
+        assert "$0.42 of $1.00" in text
+        assert "▲ today" in text
+        assert "$3.10 of $3.50" in text
+        assert "of $" not in app.lines(MeterLine)[0]
+        app.tell("set_session", SESSION.model_copy(update={"cost_usd": Decimal("0.80")}))
+        await pilot.pause()
+        assert "▲ session  $0.80/$1.00" in "\n".join(app.lines(ContextMeter))
+        assert "$0.80 of $1.00" in app.lines(MeterLine)[0]
+        app.tell("set_session", SESSION.model_copy(update={"cost_usd": Decimal("1.20")}))
+        await pilot.pause()
+        assert "■ session" in "\n".join(app.lines(ContextMeter))
+
+
+@pytest.mark.parametrize(
+    ("model", "ago_s", "words"),
+    [
+        ("anthropic:claude-sonnet-4-5", 42, "cache warm"),
+        ("anthropic:claude-sonnet-4-5", 400, "cache cold"),
+        ("openai:gpt-4o", 42, ""),
+    ],
+)
+async def test_the_cache_grows_cold_where_it_is_known_when(model, ago_s, words):
+    app = Host()
+    async with app.run_test(size=(80, 40)) as pilot:
+        ended = now() - timedelta(seconds=ago_s)
+        turn = ANSWER.model_copy(
+            update={"model": model, "created_at": ended - timedelta(seconds=ANSWER.duration_s)}
+        )
+        app.tell("set_turn", turn)
+        await pilot.pause()
+        text = "\n".join(app.lines(ContextMeter))
+        assert "cache read" in text
+        assert "115,200" in text
+        assert words in text
+        if not words:
+            assert "cache warm" not in text
+            assert "cache cold" not in text
+        elif words == "cache warm":
+            assert "4:1" in text
+        assert (app.query_one(ContextMeter)._cooling is not None) is (words == "cache warm")
+
+
+@pytest.mark.parametrize("height", [6, 9, 14, 18, 22])
+async def test_a_low_pane_keeps_what_matters(height):
+    app = Host()
+    async with app.run_test(size=(80, 40)) as pilot:
+        app.query_one(ContextMeter).styles.height = height
+        app.tell("set_usage", replace(USAGE, turn_tokens=900))
+        app.tell("set_turn", ANSWER)
+        app.tell("set_session", SESSION)
+        app.tell("set_day", DAY)
+        app.tell("set_budgets", (Decimal("0.50"), None))
+        await pilot.pause()
+        text = "\n".join(app.lines(ContextMeter))
+        assert "122,500 of 200k" in text
+        assert "$0.42 of $0.50" in text
+        if height >= 14:
+            assert "history" in text
+            assert "↑ 120,000" in text

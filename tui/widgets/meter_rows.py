@@ -264,11 +264,14 @@ def _cost_row(
     if budget_usd is None:
         return Row(rank, row(name, cost, width, "$dim"))
     level = budget_level(spent_usd, budget_usd)
-    words = f"{cost or money(Decimal(0))} of {money(budget_usd)}"
+    name = {Level.GREEN: "", Level.YELLOW: "▲ ", Level.RED: "■ "}[level] + name
+    figures = (cost or money(Decimal(0)), money(budget_usd))
+    words = " of ".join(figures)
+    if len(name) + 1 + len(words) > width:
+        words = "/".join(figures)
     if level is Level.GREEN:
         return Row(rank, row(name, words, width, "$dim"))
-    mark = "▲ " if level is Level.YELLOW else "■ "
-    return Row(0, row(mark + name, words, width, level_color(level), f"bold {level_color(level)}"))
+    return Row(0, row(name, words, width, level_color(level), f"bold {level_color(level)}"))
 
 
 # --- drawing ------------------------------------------------------------------------------------------

@@ -11,15 +11,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from textual.actions import SkipAction
-from textual.message import Message as TextualMessage
-from textual.worker import WorkerCancelled
 
 from brim.tui.pacing import Pacer
 from brim.tui.widgets.transcript_column import MOVE_BUDGET_S
-from brim.tui.widgets.transcript_find import Finder, Hit
+from brim.tui.widgets.transcript_find import Hit
+from brim.tui.widgets.transcript_finding import TranscriptFinding
 from brim.tui.widgets.transcript_inks import TranscriptInks
-from brim.tui.widgets.transcript_keys import TranscriptKeys
-from brim.tui.widgets.transcript_model import PAGE, Place, TranscriptModel, TranscriptSource
+from brim.tui.widgets.transcript_model import Place, TranscriptModel, TranscriptSource
 
 if TYPE_CHECKING:
     from brim.core.types import CleanupReceipt, Message, ToolCall
@@ -32,7 +30,7 @@ DEFAULT_HINT = (
 )
 
 
-class Transcript(TranscriptKeys, can_focus=True):
+class Transcript(TranscriptFinding, can_focus=True):
     """Shows a session's messages and lets the person read, fold, select, copy and find.
 
     Args:
@@ -50,19 +48,6 @@ class Transcript(TranscriptKeys, can_focus=True):
     }
     """
 
-    class FindChanged(TextualMessage):
-        """What is known of the text looked for: the hit shown (from 1, 0 for none) and how many there are.
-
-        ``searching`` is true while messages are left to look at.
-        """
-
-        def __init__(self, needle: str, current: int, total: int, searching: bool) -> None:
-            super().__init__()
-            self.needle = needle
-            self.current = current
-            self.total = total
-            self.searching = searching
-
     def __init__(
         self,
         *,
@@ -72,7 +57,6 @@ class Transcript(TranscriptKeys, can_focus=True):
     ) -> None:
         super().__init__(hint, id=id, classes=classes)
         self._pacer = Pacer(self._call_draw)
-        self._target: Hit | None = None
         self._shows = 0
 
     # --- a session --------------------------------------------------------------------------------
@@ -283,113 +267,6 @@ class Transcript(TranscriptKeys, can_focus=True):
     def on_unmount(self) -> None:
         """Leave no timer behind."""
         self._pacer.stop()
-
-    # --- finding ----------------------------------------------------------------------------------
-
-    def find(self, text: str) -> None:
-        """Look for ``text`` in all messages, letter case aside, upwards from what is seen first."""
-        self.workers.cancel_group(self, "finding")
-        if not text:
-            self.clear_find()
-            return
-        model = self.column.model
-        seen = self.column.viewport.visible()
-        self.finder = Finder(text, model.count, max(0, min(seen.stop, model.count) - 1))
-        for entry in sorted(model.messages):
-            view = model.views.get(entry)
-            self.finder.look(entry, view.content if view else model.messages[entry].content)
-        self.refresh(self.size.region)
-        self.run_worker(self._find_everywhere(self.finder), group="finding", exclusive=True)
-
-    async def _find_everywhere(self, finder: Finder) -> None:
-        from brim.core.errors import BrimError
-
-        model = self.column.model
-        start = Hit(min(self.column.viewport.visible().stop, model.count), 0)
-        try:
-            while model is self.column.model and self.finder is finder:
-                if finder.current is None and finder.step(forward=False, start=start) is not None:
-                    self._go_to_hit()
-                unseen = [entry for entry in finder.unseen(PAGE) if entry < model.count]
-                if not unseen:
-                    break
-                self._tell_find()
-                if not model.has_outline:
-                    self._fetch()
-                    if self._fetcher is not None:
-                        await self._fetcher.wait()
-                if model.source is None or not all(model.ids[entry] for entry in unseen):
-                    break
-                messages = await model.source.messages_by_id([model.ids[entry] for entry in unseen])
-                texts = {message.id: message.content for message in messages}
-                for entry in unseen:
-                    finder.look(entry, texts.get(model.ids[entry], ""))
-                await asyncio.sleep(0)
-        except BrimError as error:
-            self.post_message(self.Troubled(error.sentence))
-        except WorkerCancelled:
-            return
-        finder.is_complete = True
-        self._tell_find()
-        self.refresh(self.size.region)
-
-    def find_next(self) -> bool:
-        """Go to the hit below; returns whether there is one."""
-        return self._step_find(forward=True)
-
-    def find_previous(self) -> bool:
-        """Go to the hit above; returns whether there is one."""
-        return self._step_find(forward=False)
-
-    def _step_find(self, *, forward: bool) -> bool:
-        if self.finder is None or self.finder.step(forward) is None:
-            return False
-        self._go_to_hit()
-        self._tell_find()
-        return True
-
-    def clear_find(self) -> bool:
-        """Look for nothing any more; returns whether something was looked for."""
-        had = self.finder is not None
-        self.workers.cancel_group(self, "finding")
-        self.finder, self._target = None, None
-        if had:
-            self.refresh(self.size.region)
-        return had
-
-    def _tell_find(self) -> None:
-        finder = self.finder
-        if finder is not None:
-            self.post_message(
-                self.FindChanged(finder.needle, finder.number, finder.total, not finder.is_complete)
-            )
-
-    def _go_to_hit(self) -> None:
-        if self.finder is not None and self.finder.current is not None:
-            self._target = self.finder.current
-            if not self.column.measure_one(self._target.entry, MOVE_BUDGET_S):
-                self.column.go_to(self._target.entry, 0)
-            self._sync(repaint=True)
-
-    def _sync(self, *, repaint: bool = False) -> None:
-        target = self._target
-        if target is not None and target.entry < self.column.model.count:
-            view = self.column.model.view(target.entry)
-            if view is not None and self.column.measure_one(target.entry, MOVE_BUDGET_S):
-                self._target = None
-                self.column.go_to(target.entry, view.row_of_content(target.place))
-                repaint = True
-        super()._sync(repaint=repaint)
-
-    def action_find_next(self) -> None:
-        """Go to the hit below."""
-        if not self.find_next():
-            raise SkipAction()
-
-    def action_find_previous(self) -> None:
-        """Go to the hit above."""
-        if not self.find_previous():
-            raise SkipAction()
 
     def action_dismiss(self) -> None:
         """Clear the selection, else the search, else the choice of a message; else leave the key to others."""
