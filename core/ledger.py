@@ -88,11 +88,22 @@ class Ledger:
     async def usage(self, session: Session) -> ContextUsage:
         """Return what fills the window of ``session``."""
         await self._scales.know(session.model)
-        if session.model and self._windows.known(session.model) is None:
-            await self._windows.find(session.model)
+        if (
+            session.model
+            and self._windows.known(session.model) is None
+            and await self._windows.find(session.model) is None
+        ):
+            await self._recall_window(session, session.model)
         if session.id not in self._provenance:
             self._provenance.setdefault(session.id, await self._provenance_of(session))
         return self.measure(session)
+
+    async def _recall_window(self, session: Session, model: str) -> None:
+        """Take the window that the latest answer of a model was asked with: its server is not asked here."""
+        for message in reversed(await self._store.tail(session.id, limit=2)):
+            if message.model == model and message.prompt_parts and message.prompt_parts.window_tokens:
+                self._windows.recall(model, message.prompt_parts.window_tokens)
+                return
 
     def measure(self, session: Session) -> ContextUsage:
         """Return what fills the window of ``session`` as far as it is known without asking anyone."""

@@ -34,10 +34,12 @@ class Windows:
         self._served: set[str] = set()
         self._kept: dict[str, int] = {}
         self._learnt: dict[str, int] = {}
+        self._recalled: dict[str, int] = {}
 
     def known(self, model: str | None) -> int | None:
         """Return the window as far as it is known now, without asking anyone."""
-        return self.learnt(model) or self._setting or self._found.get(model or "")
+        name = model or ""
+        return self.learnt(model) or self._setting or self._found.get(name) or self._recalled.get(name)
 
     def learnt(self, model: str | None) -> int | None:
         """Return the size that an error named, ``None`` where that is not what counts."""
@@ -72,6 +74,10 @@ class Windows:
     def keep(self, model: str, window_tokens: int) -> None:
         """Take the size that an error named to an earlier process. The server's own word of today comes before it."""
         self._kept[model] = window_tokens
+
+    def recall(self, model: str, window_tokens: int) -> None:
+        """Take the window that an earlier request was made for; it counts while nobody tells another."""
+        self._recalled[model] = window_tokens
 
     def learn(self, model: str, window_tokens: int) -> None:
         """Take the size that the provider's error named."""

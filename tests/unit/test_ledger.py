@@ -205,3 +205,14 @@ async def test_a_request_that_leaves_no_room_for_its_answer_calls_for_a_cleanup(
             usage = await manager.context_usage(session.id)
             assert usage.used_tokens < 1_800 or answer.receipt
         assert max(agent.prompts) + usage.reply_reserve_tokens <= 2_000
+
+
+async def test_a_window_that_only_the_server_knows_is_recalled_where_nobody_asks_it(tmp_path):
+    path = tmp_path / "brim.db"
+    async with SessionManager(Tokenizing(counts=False, window=700), store=SQLiteStore(path)) as manager:
+        session = await manager.create()
+        await ask(manager, session, "Hello?")
+    async with SessionManager(Plain(), store=SQLiteStore(path)) as manager:
+        assert (await manager.context_usage(session.id)).window_tokens == 700
+        other = await manager.create(model="somebody:else")
+        assert (await manager.context_usage(other.id)).window_tokens is None
