@@ -15,7 +15,7 @@ from textual.app import App
 from brim import themes
 from brim.core.text import visible
 from brim.tui import crash
-from brim.tui.ending import Watchdog, catch_signals, in_time
+from brim.tui.ending import Watchdog, catch_hangup, catch_signals, in_time
 from brim.tui.gate import ControlGate
 from brim.tui.screens.chat import ChatScreen
 from brim.tui.state import ScreenState
@@ -134,6 +134,7 @@ class BrimApp(App[None]):
     def on_mount(self) -> None:
         """Let the first paint go out, then connect."""
         catch_signals(self.leave)
+        catch_hangup(self.leave)
         for problem in self._problems:
             self.tell(problem, is_error=True)
         self.call_after_refresh(self._begin)

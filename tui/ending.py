@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import select
 import signal
 import sys
 import threading
@@ -25,6 +27,33 @@ def catch_signals(leave: Callable[[int], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         loop.add_signal_handler(number, leave, 128 + number)
+
+
+def catch_hangup(leave: Callable[[int], None]) -> None:
+    """Let a terminal that vanishes without a signal call ``leave``, as SIGHUP does.
+
+    A process without a controlling terminal gets no signal. Its reads would return at once for ever and its
+    writes fail, which the screen's threads do not survive, so both go nowhere from then on.
+    """
+    if sys.platform == "win32" or not (
+        os.isatty(0) and threading.current_thread() is threading.main_thread()
+    ):
+        return
+    loop = asyncio.get_running_loop()
+    terminal = os.fstat(0).st_rdev
+
+    def wait() -> None:
+        hangup = select.poll()
+        hangup.register(0, 0)  # an end of the line is told unasked
+        hangup.poll()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for descriptor in range(3):
+            if os.fstat(descriptor).st_rdev == terminal:
+                os.dup2(nowhere, descriptor)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the app is at its end
+            loop.call_soon_threadsafe(leave, 128 + signal.SIGHUP)
+
+    threading.Thread(target=wait, name="hangup", daemon=True).start()
 
 
 async def in_time(closing: Coroutine[Any, Any, None], seconds: float) -> None:

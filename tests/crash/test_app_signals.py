@@ -76,6 +76,19 @@ async def test_a_terminal_that_is_gone_does_not_keep_the_process(tmp_path: Path)
     assert (messages[-1].content, messages[-1].status) == ("half an ans", Status.STOPPED)
 
 
+async def test_a_terminal_that_vanishes_without_a_signal_ends_the_app_with_everything_stored(
+    tmp_path: Path,
+) -> None:
+    with answering(AppInTerminal(tmp_path, "endless")) as app:
+        app.write(b"draft")
+        app.read_until(b"draft")
+        app.hang_up()
+        assert app.process.wait(timeout=20) == 128 + signal.SIGHUP
+    session, messages = await stored(tmp_path)
+    assert session.draft == "draft"
+    assert (messages[-1].content, messages[-1].status) == ("half an ans", Status.STOPPED)
+
+
 async def test_an_agent_that_never_closes_does_not_keep_the_process(tmp_path: Path) -> None:
     with answering(AppInTerminal(tmp_path, "stubborn")) as app:
         app.write(b"\x11")
