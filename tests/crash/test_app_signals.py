@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import termios
 from pathlib import Path
@@ -87,6 +88,26 @@ async def test_a_terminal_that_vanishes_without_a_signal_ends_the_app_with_every
     session, messages = await stored(tmp_path)
     assert session.draft == "draft"
     assert (messages[-1].content, messages[-1].status) == ("half an ans", Status.STOPPED)
+
+
+async def test_a_killed_app_leaves_the_prompt_and_what_had_come_to_be_asked_again(tmp_path: Path) -> None:
+    with answering(AppInTerminal(tmp_path, "endless")) as app:
+        await asyncio.sleep(
+            0.5
+        )  # on disk at most 250 ms after it is on the screen, and the machine may be busy
+        app.signal(signal.SIGKILL)
+        assert app.process.wait(timeout=20) == -signal.SIGKILL
+    async with SessionManager(
+        OneAgent(Plain("A whole answer.")), store=SQLiteStore(tmp_path / "brim.db")
+    ) as manager:
+        session = await manager.find_session("last")
+        prompt, partial = await manager.tail(session.id, limit=5)
+        assert (prompt.content, prompt.status) == ("hello", Status.COMPLETE)
+        assert (partial.content, partial.status) == ("half an ans", Status.INTERRUPTED)
+        answer = await (await manager.retry(session.id)).wait()
+        assert [m.content for m in await manager.transcript(session.id)] == ["hello", "A whole answer."]
+        assert answer.parent_id == prompt.id
+        assert (await manager.branches.siblings(session.id))[answer.id] == (partial.id, answer.id)
 
 
 async def test_an_agent_that_never_closes_does_not_keep_the_process(tmp_path: Path) -> None:
