@@ -310,4 +310,4 @@ class ChatController:
             await self.open(session.id)
         elif (message_id := self.undo.message_id) is not None:
             await self.manager.undo_cleanup(self.shown_session().id, message_id)
-            self._screen.brim.tell("The cleanup is undone: the messages are back in the window.")
+            self._screen.brim.tell("The cleanup is undone: what fits is back in the window.")

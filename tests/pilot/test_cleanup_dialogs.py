@@ -165,7 +165,8 @@ async def test_a_budget_stops_before_sending_and_can_be_passed(tmp_path: Path) -
         await wait_until(pilot, lambda: agent.asked, "the request")
         await at_rest(app, pilot)
         assert app.chat.composer.draft == ""
-        assert "of $0.0001" in screen_text(app)
+        await sees(app, pilot, "■ session")
+        assert "/$0.0001" in screen_text(app)
 
 
 async def test_an_edited_draft_is_undone_before_an_old_cleanup(tmp_path: Path) -> None:

@@ -281,7 +281,7 @@ async def test_cost_today_savings_and_budgets():
         assert "of $" not in app.lines(MeterLine)[0]
         app.tell("set_session", SESSION.model_copy(update={"cost_usd": Decimal("0.80")}))
         await pilot.pause()
-        assert "▲ session  $0.80/$1.00" in "\n".join(app.lines(ContextMeter))
+        assert "▲ session   $0.80/$1.00" in "\n".join(app.lines(ContextMeter))
         assert "$0.80 of $1.00" in app.lines(MeterLine)[0]
         app.tell("set_session", SESSION.model_copy(update={"cost_usd": Decimal("1.20")}))
         await pilot.pause()
@@ -330,7 +330,7 @@ async def test_a_low_pane_keeps_what_matters(height):
         await pilot.pause()
         text = "\n".join(app.lines(ContextMeter))
         assert "122,500 of 200k" in text
-        assert "$0.42 of $0.50" in text
+        assert "▲ session   $0.42/$0.50" in text
         if height >= 14:
             assert "history" in text
             assert "↑ 120,000" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
@@ -84,6 +85,7 @@ class ContextScreen(ModalScreen[str | None]):
         self._usage: ContextUsage | None = None
         self._watched: Subscription | None = None
         self._is_due = False
+        self._is_reading = False
 
     def compose(self) -> ComposeResult:
         """The gauge, the timeline and the table."""
@@ -115,6 +117,8 @@ class ContextScreen(ModalScreen[str | None]):
                     if self.rows.table.put(event.message):
                         self.rows.refresh()
                         self._show_sums()
+                    if self._is_reading:
+                        self._read_soon()
                 elif isinstance(event, ContextChanged):
                     self._usage = event.usage
                     self._show_sums()
@@ -134,15 +138,21 @@ class ContextScreen(ModalScreen[str | None]):
         self.run_worker(self._read(), group="read", exclusive=True)
 
     async def _read(self) -> None:
+        self._is_reading = True
         try:
             rows = await self._manager.context_rows(self._session_id)
-            self._usage = usage = await self._manager.context_usage(self._session_id)
+            usage = await self._manager.context_usage(self._session_id)
         except BrimError as error:
             self._commands.tell(error)
             self.dismiss(None)
             return
-        self.rows.show(ContextTable(rows, self.rows.table.order), usage.limit_tokens)
-        self.chart.show(timeline(rows), int(usage.cleanup_share * usage.limit_tokens))
+        table, columns = await asyncio.to_thread(
+            lambda order: (ContextTable(rows, order), timeline(rows)), self.rows.table.order
+        )
+        self._is_reading = False
+        self._usage = usage
+        self.rows.show(table, usage.limit_tokens)
+        self.chart.show(columns, int(usage.cleanup_share * usage.limit_tokens))
         self._show_sums()
 
     # --- showing --------------------------------------------------------------------------------------

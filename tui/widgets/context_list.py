@@ -166,8 +166,9 @@ class ContextList(ScrollView, can_focus=True):
                 self.action_go()
 
     def on_resize(self) -> None:
-        """Keep the scrollbar true."""
+        """Keep the scrollbar true and the cursor in view."""
         self.virtual_size = Size(self.size.width, len(self.table.shown))
+        self.call_after_refresh(self._reveal)
 
     # --- drawing --------------------------------------------------------------------------------------
 
