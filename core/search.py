@@ -24,7 +24,7 @@ _LEAD_CHARS = 40
 _MOST_SPANS = 200
 _ROLES: frozenset[str] = frozenset(get_args(Role))
 _PIECES = re.compile(
-    r"""(?P<minus>-?)(?:(?P<name>[a-z]+):(?="|\S|$))?(?:"(?P<quoted>[^"]*)(?P<closed>"?)|(?P<bare>[^\s"]+))?""",
+    r"""(?P<minus>-?)(?:(?P<name>[a-z]+):)?(?:"(?P<quoted>[^"]*)(?P<closed>"?)|(?P<bare>[^\s"]+))?""",
     re.IGNORECASE,
 )
 _SYMBOL = re.compile(rf"[^{WORD}\s]")
@@ -46,6 +46,11 @@ class Term:
     def pattern(self) -> re.Pattern[str]:
         """What finds it in folded text."""
         return pattern_of(self.words, is_prefix=self.is_prefix)
+
+    @cached_property
+    def whole_pattern(self) -> re.Pattern[str]:
+        """What finds it in folded text where its last word does not go on."""
+        return pattern_of(self.words, is_prefix=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +78,11 @@ class Query:
         return not (self.terms or self.excluded or self.has_filters)
 
     @property
+    def tag(self) -> str:
+        """One of the tags, empty where there is none."""
+        return self.tags[0] if self.tags else ""
+
+    @property
     def has_filters(self) -> bool:
         """Whether messages are left out whatever they say."""
         return bool(self.models or self.roles or self.tags or self.after or self.before)
@@ -87,11 +97,9 @@ class Query:
                 found.append(hit.span())
         return sorted(set(found))
 
-    def fits(self, folded: str) -> bool:
-        """Whether folded text has all terms and none of those excluded."""
-        return all(term.pattern.search(folded) for term in self.terms) and not any(
-            term.pattern.search(folded) for term in self.excluded
-        )
+    def excludes(self, folded: str) -> bool:
+        """Whether folded text has one of the terms that must not be there."""
+        return any(term.pattern.search(folded) for term in self.excluded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

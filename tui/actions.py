@@ -63,6 +63,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="new", keys="ctrl+n", label="New session", help="Begin a new session", group="Sessions", slash="new", footer="New", priority=True),
     Action(id="clear", label="Clear", help="Begin an empty session; this one stays stored", group="Sessions", slash="clear", palette=False),
     Action(id="switch", keys="ctrl+o", label="Switch session", help="Go to another session", group="Sessions", slash="switch", argument="[title or id]", priority=True),
+    Action(id="search", keys="f9", label="Search all sessions", help="Find what was said, in any session", group="Sessions", slash="search", argument="[words]", priority=True),
     Action(id="rename", keys="f6", label="Rename session", help="Give this session a title", group="Sessions", slash="rename", argument="[title]", priority=True),
     Action(id="delete", label="Delete session", help="Into the bin; Ctrl+Z brings it back", group="Sessions", slash="delete"),
     Action(id="undo", keys="ctrl+z", label="Undo", help="Bring back a deleted session; undo a cleanup", group="Sessions", priority=True),

@@ -112,6 +112,13 @@ class Commands:
     async def open_session(self, session_id: str) -> None:
         await self._controller.open(session_id)
 
+    async def search(self, argument: str) -> None:
+        self._screen.panes.show("sessions")
+        self._screen.sessions.search(argument)
+
+    async def open_hit(self, _: str) -> None:
+        await self._screen.visits.open(self._controller)
+
     async def switch(self, argument: str) -> None:
         from brim.tui.choosing import choose_session
 
@@ -147,6 +154,7 @@ class Commands:
 
     async def show_again(self, session_id: str) -> None:
         await self._controller.show_again(session_id)
+        await self._screen.visits.mark(self._controller)
 
     async def export(self, argument: str) -> None:
         from brim.tui.exporting import export
@@ -185,6 +193,7 @@ class Commands:
         await self._screen.drafts.store()
 
     async def send(self, text: str) -> None:
+        self._screen.visits.end()
         from brim.tui.sending import attempt
 
         await attempt(self._screen, partial(self._controller.send, text), text)
@@ -197,6 +206,8 @@ class Commands:
             await screen.controller.stop()
         elif screen.find_bar.display:
             screen.find_bar.close()
+        elif screen.controller is not None and await screen.visits.go_back(screen.controller):
+            return
         elif not screen.panes.close_over():
             screen.clear_selection()
             screen.composer.focus()

@@ -35,6 +35,11 @@ class Panes:
         if pane in screen.state.hidden and not self._has_keys("composer"):
             screen.composer.focus()
 
+    def show(self, pane: str) -> None:
+        """Show a pane if it is not to be seen."""
+        if self._over != pane if not self._fits(pane) else pane in self._screen.state.hidden:
+            self.toggle(pane)
+
     def close_over(self) -> bool:
         """Put away the pane that lies over the chat; true if there was one."""
         if self._over is None:

@@ -179,6 +179,23 @@ def prune(bin_days: int, unused_days: int | None, is_dry: bool, is_sure: bool) -
     )
 
 
+@brim.command(
+    help='Search all that was ever said, best first.\n\nWords in any order, "words in quotes" in a row, word* for '
+    "its beginning, -word for none; narrowed down by model:, role:, tag:, after: and before: (2026-01 or "
+    "2026-01-15)."
+)
+@click.argument("query", nargs=-1, required=True)
+@_json
+@click.option(
+    "--limit", metavar="N", default=20, type=click.IntRange(min=1), help="How many hits; 20 if not given."
+)
+def search(query: tuple[str, ...], limit: int, as_json: bool) -> int:
+    """Search all messages."""
+    from brim.cli import searching
+
+    return asyncio.run(searching.search(" ".join(query), limit=limit, as_json=as_json))
+
+
 @brim.command(help=f"Show one transcript. {_SESSION_HELP}")
 @click.argument("session")
 @_json

@@ -29,7 +29,7 @@ PART_BITS = 16
 PART = 1 << PART_BITS
 """How many messages one table of words is for."""
 
-CANDIDATES = 400
+CANDIDATES = 300
 """How many messages are found before the best of them are chosen."""
 
 ENOUGH_S = 0.05
@@ -41,6 +41,7 @@ _SCORED_CHARS = 20_000
 _LOOK_AT_CLOCK = 16
 _MOST_MONTHS = 240
 _RECENT_DAYS = 90.0
+_DAY_MICROS = 86_400_000_000
 _DAY, _MONTH, _YEAR = timedelta(days=1), timedelta(days=32), timedelta(days=366)
 
 _TABLE = """
@@ -49,6 +50,10 @@ _TABLE = """
     )
 """
 _ADD = "INSERT INTO search_{part} (rowid, said, model, marks) VALUES (?, ?, ?, ?)"
+_NOTE_PART = """
+    INSERT INTO search_parts (part, first_at, last_at) VALUES (?, ?, ?) ON CONFLICT (part) DO UPDATE SET
+        first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)
+"""
 _REMOVE = "INSERT INTO search_{part} (search_{part}, rowid, said, model, marks) VALUES ('delete', ?, ?, ?, ?)"
 _ROW = "messages.rowid AS number, role, messages.model AS model, messages.created_at AS created_at, content"
 _WAITING = f"""
@@ -121,8 +126,8 @@ def waits(file: sqlite3.Connection) -> bool:
 
 def begin_anew(file: sqlite3.Connection) -> None:
     """Forget all words; they are added again as those of a file that had none."""
-    for part in _parts(file):
-        file.execute(f"DROP TABLE search_{part}")
+    for row in _parts(file):
+        file.execute(f"DROP TABLE search_{row['part']}")
     for table in ("search_parts", "search_waiting", "search_gone"):
         file.execute(f"DELETE FROM {table}")
     file.execute("UPDATE search_state SET backlog = (SELECT coalesce(max(rowid), 0) FROM messages)")
@@ -155,16 +160,17 @@ def _add_backlog(file: sqlite3.Connection) -> bool:
 def _write(sql: str, rows: Sequence[sqlite3.Row], file: sqlite3.Connection) -> None:
     """Add or take out the words of rows, which come in the order of their numbers."""
     for part, group in groupby(rows, key=lambda row: int(row["number"]) >> PART_BITS):
-        values = [(row["number"], *_words_of(row)) for row in group if row["content"]]
-        if sql is _ADD:
-            _make_part(part, file)
-        file.executemany(sql.format(part=part), values)
+        said = [row for row in group if row["content"]]
+        if sql is _ADD and said:
+            _widen(part, [row["created_at"] for row in said], file)
+        file.executemany(sql.format(part=part), [(row["number"], *_words_of(row)) for row in said])
 
 
-def _make_part(part: int, file: sqlite3.Connection) -> None:
+def _widen(part: int, moments: Sequence[int], file: sqlite3.Connection) -> None:
+    """Make a part if there is none yet, and note when its messages were made."""
     if not file.execute("SELECT 1 FROM search_parts WHERE part = ?", (part,)).fetchone():
         file.execute(_TABLE.format(part=part))
-        file.execute("INSERT INTO search_parts VALUES (?)", (part,))
+    file.execute(_NOTE_PART, (part, min(moments), max(moments)))
 
 
 def _words_of(row: sqlite3.Row) -> tuple[str, str, str]:
@@ -172,8 +178,8 @@ def _words_of(row: sqlite3.Row) -> tuple[str, str, str]:
     return fold(row["content"]), fold(row["model"] or ""), f"{row['role']} m{month.year:04}{month.month:02}"
 
 
-def _parts(file: sqlite3.Connection) -> list[int]:
-    return [row["part"] for row in file.execute("SELECT part FROM search_parts ORDER BY part DESC")]
+def _parts(file: sqlite3.Connection) -> list[sqlite3.Row]:
+    return file.execute("SELECT * FROM search_parts ORDER BY part DESC").fetchall()
 
 
 # --- finding ------------------------------------------------------------------------------------------
@@ -237,7 +243,8 @@ class _Look:
     def __init__(self, query: Query, file: sqlite3.Connection) -> None:
         self._query = query
         self._file = file
-        self._found: list[tuple[int, sqlite3.Row, str]] = []
+        self._found: dict[int, tuple[int, str, list[int]]] = {}
+        """When each message was made, its folded text, and how often each term is there; by number."""
         self._tagged = _tagged(query.tags, file) if query.tags else None
         self._end = time.monotonic() + ENOUGH_S
 
@@ -247,12 +254,12 @@ class _Look:
             for row in self._rows(_LOOK_AT_WAITING, "search_waiting.number", 0, {}):
                 self._take(row)
         top = before if before is not None else 1 << 62
-        match = _match_of(self._query)
-        for part in _parts(self._file):
-            if part << PART_BITS >= top:
+        for kept in _parts(self._file):
+            part = int(kept["part"])
+            if part << PART_BITS >= top or not self._may_hold(kept):
                 continue
             sql = _LOOK.replace("{part}", str(part))
-            values = {"match": match, "before": top}
+            values = {"match": match_of(self._query, kept["first_at"], kept["last_at"]), "before": top}
             for count, row in enumerate(self._rows(sql, f"search_{part}.rowid", part, values), 1):
                 self._take(row)
                 is_time = count % _LOOK_AT_CLOCK == 0 and time.monotonic() > self._end
@@ -261,6 +268,14 @@ class _Look:
             if self._found and time.monotonic() > self._end:
                 return part << PART_BITS
         return None
+
+    def _may_hold(self, part: sqlite3.Row) -> bool:
+        query = self._query
+        return not (
+            (query.after is not None and part["last_at"] < to_micros(query.after))
+            or (query.before is not None and part["first_at"] >= to_micros(query.before))
+            or (self._tagged is not None and part["part"] not in self._tagged)
+        )
 
     def _rows(self, sql: str, number: str, part: int, values: dict[str, Any]) -> Iterator[sqlite3.Row]:
         conditions = []
@@ -287,37 +302,31 @@ class _Look:
         if (query.roles and row["role"] not in query.roles) or not _is_by(query, row["model"] or ""):
             return
         folded = fold(row["content"])
+        times = [len(term.pattern.findall(folded)) for term in query.terms]
         # What lies behind the part that is read is taken on trust.
-        if row["chars"] > _SCORED_CHARS or query.fits(folded):
-            self._found.append((row["number"], row, folded))
+        if row["chars"] > _SCORED_CHARS or (all(times) and not query.excludes(folded)):
+            self._found[row["number"]] = (row["created_at"], folded, times)
 
     def best(self) -> list[int]:
         """Return the numbers of what was found, best first."""
-        lengths = [len(folded) for _, _, folded in self._found]
-        average = sum(lengths) / len(lengths) if lengths else 1.0
+        average = sum(len(folded) for _, folded, _ in self._found.values()) / (len(self._found) or 1) or 1.0
         present = to_micros(now())
-        scores: dict[int, float] = {}
-        for number, row, folded in self._found:
-            age_days = max(0, present - row["created_at"]) / 86_400_000_000
-            recency = 0.5 * exp(-age_days / _RECENT_DAYS)
-            scores[number] = recency + sum(_weight(term, folded, average) for term in self._query.terms)
+        scores = {}
+        for number, (created_at, folded, times) in self._found.items():
+            age_days = max(0, present - created_at) / _DAY_MICROS
+            length = 0.3 + 0.9 * len(folded) / average
+            scores[number] = 0.5 * exp(-age_days / _RECENT_DAYS) + sum(
+                count / (count + length) + _exactness(term, folded)
+                for term, count in zip(self._query.terms, times, strict=True)
+            )
         return sorted(scores, key=lambda number: (scores[number], number), reverse=True)
 
 
-def _weight(term: Term, folded: str, average: float) -> float:
-    """Return what a term adds to the score: as in BM25, less for each further time and in longer texts.
-
-    How rare a word is does not matter, since all that is found has all of them.
-    """
-    times = 0
-    is_whole = False
-    for hit in term.pattern.finditer(folded):
-        times += 1
-        is_whole = is_whole or not folded[hit.end() : hit.end() + 1].isalnum()
-        if times == 20:
-            break
-    weight = times / (times + 0.3 + 0.9 * len(folded) / (average or 1.0))
-    return weight + (0.25 if is_whole else 0.0) + (0.5 if term.literal and term.literal in folded else 0.0)
+def _exactness(term: Term, folded: str) -> float:
+    """Return what it adds to the score that a term is there as it was typed. The rest of the score is as in BM25:
+    less for each further time and in longer texts. How rare a word is does not matter, since all are there."""
+    score = 0.25 if term.is_prefix and term.whole_pattern.search(folded) else 0.0
+    return score + (0.5 if term.literal and term.literal in folded else 0.0)
 
 
 def _is_by(query: Query, model: str) -> bool:
@@ -336,8 +345,11 @@ def _tagged(tags: Sequence[str], file: sqlite3.Connection) -> dict[int, list[int
     return parts
 
 
-def _match_of(query: Query) -> str:
-    """Return a query as FTS5 reads it. Its words hold letters, digits and what is outside of ASCII, and are quoted."""
+def match_of(query: Query, first_at: int = 0, last_at: int = 1 << 62) -> str:
+    """Return a query as FTS5 reads it, for a part with messages made between two moments.
+
+    Its words hold letters, digits and what is outside of ASCII, and are quoted.
+    """
     wanted = [f"said : {_phrase(term)}" for term in query.terms]
     unwanted = [f"said : {_phrase(term)}" for term in query.excluded]
     if query.models:
@@ -345,11 +357,11 @@ def _match_of(query: Query) -> str:
         wanted.append(f"model : ({models})")
     if query.roles:
         wanted.append(f"marks : ({' OR '.join(query.roles)})")
-    # Months only leave out most of what does not fit; the moments themselves are compared afterwards.
-    if query.after is not None and (months := _months(query.after - _DAY, now() + _YEAR)):
-        wanted.append(f"marks : ({' OR '.join(months)})")
-    if query.before is not None and (months := _months(query.before + _MONTH, now() + _YEAR)):
-        unwanted.append(f"marks : ({' OR '.join(months)})")
+    # Months leave out most of what does not fit; the moments themselves are compared afterwards.
+    if query.after is not None and first_at < to_micros(query.after):
+        wanted += _months(query.after - _DAY, now() + _YEAR)
+    if query.before is not None and last_at >= to_micros(query.before):
+        unwanted += _months(query.before + _MONTH, now() + _YEAR)
     match = " AND ".join(wanted) or "marks : (user OR assistant OR system OR tool)"
     return " NOT ".join([f"({match})", *unwanted])
 
@@ -359,8 +371,9 @@ def _phrase(term: Term) -> str:
 
 
 def _months(first: datetime, last: datetime) -> list[str]:
-    """Return the marks of the months from one moment to another; none where there are too many."""
+    """Return what finds the months from one moment to another; nothing where there are too many or none."""
     start, end = (moment.year * 12 + moment.month - 1 for moment in (first, last))
-    if end - start > _MOST_MONTHS:
+    if not 0 <= end - start < _MOST_MONTHS:
         return []
-    return [f"m{month // 12:04}{month % 12 + 1:02}" for month in range(start, end + 1)]
+    months = (f"m{month // 12:04}{month % 12 + 1:02}" for month in range(start, end + 1))
+    return [f"marks : ({' OR '.join(months)})"]

@@ -17,12 +17,14 @@ from brim.tui.drafts import DraftKeeper
 from brim.tui.gauges import draft_words
 from brim.tui.panes import Panes
 from brim.tui.state import ScreenState
+from brim.tui.visits import Visits
 from brim.tui.widgets.composer import Composer
 from brim.tui.widgets.context_meter import ContextMeter
 from brim.tui.widgets.find_bar import FindBar
 from brim.tui.widgets.header import Header
 from brim.tui.widgets.key_bar import KeyBar
 from brim.tui.widgets.meter_line import MeterLine
+from brim.tui.widgets.search_hits import SearchHits
 from brim.tui.widgets.session_list import SessionList
 from brim.tui.widgets.slash_list import SlashList
 from brim.tui.widgets.transcript import Transcript
@@ -30,6 +32,7 @@ from brim.tui.widgets.transcript import Transcript
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from brim.core.searching import Results
     from brim.core.sessions import SessionManager
     from brim.core.types import Session
     from brim.tui.app import BrimApp
@@ -63,6 +66,7 @@ class ChatScreen(Screen[None]):
         self.drafts = DraftKeeper(self)
         self._before_connection: list[str] = []
         self.panes = Panes(self)
+        self.visits = Visits(self)
 
     # --- composition ----------------------------------------------------------------------------------
 
@@ -70,7 +74,7 @@ class ChatScreen(Screen[None]):
         """Lay out the panes; nothing in them needs the manager yet."""
         yield Header()
         with Horizontal(id="panes"):
-            yield SessionList(self._load_sessions, id="sessions")
+            yield SessionList(self._load_sessions, self._look_for, id="sessions")
             with Vertical(id="chat", classes="-active"):
                 yield Transcript(id="transcript")
                 yield FindBar()
@@ -91,11 +95,19 @@ class ChatScreen(Screen[None]):
     async def _load_sessions(self, limit: int, after: Session | None, title: str) -> list[Session]:
         if self.controller is None:
             return []
+        from brim.core.search import parse
         from brim.core.types import SessionFilter
 
-        return await self.controller.manager.list_sessions(
-            limit=limit, after=after, only=SessionFilter(title=title, pinned_first=True)
+        query = parse(title)
+        only = SessionFilter(
+            title=query.title if query.has_filters else title, tag=query.tag, pinned_first=True
         )
+        return await self.controller.manager.list_sessions(limit=limit, after=after, only=only)
+
+    def _look_for(self, text: str) -> Results | None:
+        if self.controller is None:
+            return None
+        return self.controller.manager.searching.look(text, as_typed=True)
 
     async def connected(self, manager: SessionManager) -> None:
         """Fill the panes and send what was asked before the store was open."""
@@ -181,6 +193,11 @@ class ChatScreen(Screen[None]):
         self.commands.run("open_session", event.session_id)
         if not self.panes.close_over():
             self.composer.focus()
+
+    @on(SearchHits.Chosen)
+    def _hit_chosen(self, event: SearchHits.Chosen) -> None:
+        self.visits.wanted = event.hit
+        self.commands.run("open_hit")
 
     @on(SessionList.NewWanted)
     def _new_wanted(self) -> None:

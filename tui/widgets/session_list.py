@@ -1,4 +1,4 @@
-"""The pane on the left: all sessions, newest first, read and drawn by page."""
+"""The pane on the left: all sessions, newest first, read and drawn by page; while one searches, messages below."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from textual.widgets import Input
 from brim.core.text import visible_line
 from brim.tui.session_rows import SessionRows
 from brim.tui.widgets.header import cut
+from brim.tui.widgets.search_hits import Look, SearchHits
 
 if TYPE_CHECKING:
     from brim.core.types import Session
@@ -33,8 +34,7 @@ Load = Callable[[int, "Session | None", str], Awaitable["list[Session]"]]
 PAGE = 50
 """How many sessions are read at once."""
 
-_AHEAD = 20
-_FILTER_DELAY_S = 0.12
+_AHEAD, _FILTER_DELAY_S = 20, 0.04
 _STREAMING, _UNREAD = "⟳", "●"
 
 
@@ -78,6 +78,9 @@ class SessionRowsView(ScrollView, can_focus=True):
 
     class NearEnd(Message):
         """The reader comes to the end of what is loaded."""
+
+    class LeftDownwards(Message):
+        """The cursor was moved down from the last session."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,10 +127,12 @@ class SessionRowsView(ScrollView, can_focus=True):
 
     def action_step(self, by: int) -> None:
         """Move the cursor by sessions."""
-        line = self.rows.line_of(self.cursor)
-        if line is None:
+        before = self.rows.line_of(self.cursor)
+        if before is None:
             return
-        line = self.rows.step(line, by)
+        line = self.rows.step(before, by)
+        if line == before and by == 1:
+            self.post_message(self.LeftDownwards())
         self._cursor = self.rows.lines[line].session_id
         above = max(0, line - 1)  # the day's name, if the line is the day's first
         self.scroll_to_region(Region(0, above, 1, line - above + 1), animate=False, force=True)
@@ -208,6 +213,7 @@ class SessionList(Vertical):
 
     Args:
         load: reads a page of sessions.
+        look: begins a search of messages; ``None`` for titles only.
     """
 
     DEFAULT_CSS = """
@@ -219,6 +225,7 @@ class SessionList(Vertical):
         color: $foreground;
     }
     SessionList > #session-filter:focus { background: $panel; }
+    SessionList.-searching > SessionRowsView { height: auto; min-height: 1; max-height: 40%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "clear_filter", "Clear", show=False, id="sessions_clear_filter")
@@ -246,11 +253,12 @@ class SessionList(Vertical):
     class NewWanted(Message):
         """The person wants a new session."""
 
-    def __init__(self, load: Load, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, load: Load, look: Look | None = None, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._load = load
         self._view = SessionRowsView()
         self._field = Input(placeholder="/ search", id="session-filter", select_on_focus=False)
+        self._hits = SearchHits(look or (lambda _: None))
         self._delay: Timer | None = None
         self._is_loading = False
 
@@ -258,6 +266,7 @@ class SessionList(Vertical):
         """The field above the rows."""
         yield self._field
         yield self._view
+        yield self._hits
 
     @property
     def focusable(self) -> bool:
@@ -268,6 +277,17 @@ class SessionList(Vertical):
         """Give the keys to the rows."""
         self._view.focus(scroll_visible)
         return self
+
+    def search(self, text: str) -> None:
+        """Let the person type what to search for, beginning with ``text`` or what stands there."""
+        self._field.value = text or self._field.value
+        self._field.cursor_position = len(self._field.value)
+        self._field.focus()
+
+    def focus_hits(self) -> None:
+        """Give the keys to what was found in messages, if there is any."""
+        if self._hits.display:
+            self._hits.focus()
 
     # --- what others tell -----------------------------------------------------------------------------
 
@@ -340,6 +360,8 @@ class SessionList(Vertical):
     @on(Input.Changed, "#session-filter")
     def _filter_changed(self, event: Input.Changed) -> None:
         event.stop()
+        self._hits.find(event.value)
+        self.set_class(self._hits.display, "-searching")
         if self._delay is not None:
             self._delay.stop()
         self._delay = self.set_timer(_FILTER_DELAY_S, self.reload)
@@ -347,13 +369,23 @@ class SessionList(Vertical):
     @on(Input.Submitted, "#session-filter")
     def _filter_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._view.focus()
+        self._leave_field()
+
+    @on(SessionRowsView.LeftDownwards)
+    @on(SearchHits.LeftUpwards)
+    def _left(self, event: Message) -> None:
+        event.stop()
+        upwards = self._view if self._view.rows else self._field
+        (upwards if isinstance(event, SearchHits.LeftUpwards) else self._hits).focus()
+
+    def _leave_field(self) -> None:
+        (self._hits if self._hits.display and not self._view.rows else self._view).focus()
 
     def on_key(self, event: events.Key) -> None:
         """Down leaves the field for the rows."""
         if event.key == "down" and self._field.has_focus:
             event.stop()
-            self._view.focus()
+            self._leave_field()
 
     def action_clear_filter(self) -> None:
         """Show all sessions again and give the keys to the rows."""

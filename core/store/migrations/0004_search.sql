@@ -9,7 +9,9 @@ CREATE TABLE search_state (
 INSERT INTO search_state SELECT 1, coalesce(max(rowid), 0) FROM messages;
 
 CREATE TABLE search_parts (
-    part INTEGER PRIMARY KEY                        -- of which there is a table of words
+    part     INTEGER PRIMARY KEY,                   -- of which there is a table of words
+    first_at INTEGER NOT NULL,                      -- no message in it was made before
+    last_at  INTEGER NOT NULL                       -- or after
 );
 
 -- Messages whose words wait to be added.
