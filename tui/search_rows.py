@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from brim.core.search import Hit
 
 HIT_LINES = 2
-_LEAD = 6
+_LEAD = 8
 """Cells before the words that were found, where there is more before them than fits."""
 
 Span = tuple[int, int]
@@ -76,7 +76,8 @@ def _start(text: str, mark: int, width: int) -> int:
     start = mark
     while start > 0 and cell_len(text[start - 1 : mark]) <= _LEAD:
         start -= 1
-    return start
+    gap = text.find(" ", start, mark - 1)
+    return start if gap < 0 or text[start - 1] == " " else gap + 1
 
 
 def _break(text: str, width: int) -> int:
