@@ -16,7 +16,7 @@ from pathlib import Path
 
 from brim import SessionManager, SQLiteStore, Usage, themes
 from brim.core.agent import OneAgent
-from brim.core.types import Message, ModelInfo, Session
+from brim.core.types import Message, ModelInfo, Session, Status
 from brim.providers.scripted import ScriptedAgent
 from brim.tui.app import BrimApp
 
@@ -54,6 +54,12 @@ println!("{first}");
 """
 FOLLOW_UP = "And if the elements are Strings?"
 SECOND = 'Then `clone()` it, or keep the **index** instead of a reference:\n\n```rust\nlet first = 0;\nitems.push("four".into());\nprintln!("{}", items[first]);\n```\n'
+
+
+class Priced(ScriptedAgent):
+    """Costs what the model costs that it is named like."""
+
+    is_priced = True
 
 
 class Pictured(OneAgent):
@@ -98,11 +104,13 @@ async def fill(store: SQLiteStore) -> str:
             model=MODEL,
             usage=Usage(input_tokens=1_840, cache_read_tokens=cached, output_tokens=output),
             cost_usd=Decimal("0.0375"),
+            cache_saved_usd=Decimal("0.2609"),
             first_token_s=0.41,
             duration_s=0.41 + output / 84,
             finish_reason="stop",
         )
-        await store.add_message(reply)
+        begun = {"status": Status.STREAMING, "usage": None, "cost_usd": None}
+        await store.add_message(reply.model_copy(update=begun))
         await store.finish_message(reply)
         parent = reply.id
     return session.id
@@ -118,7 +126,7 @@ async def picture(theme: str, size: tuple[int, int]) -> str:
         await store.aclose()
 
         async def connect() -> SessionManager:
-            manager = SessionManager(Pictured(ScriptedAgent("")), store=SQLiteStore(folder / "brim.db"))
+            manager = SessionManager(Pictured(Priced("")), store=SQLiteStore(folder / "brim.db"))
             await manager.open()
             return manager
 

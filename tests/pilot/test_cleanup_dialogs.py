@@ -14,7 +14,8 @@ from brim.tui.app import BrimApp
 from brim.tui.screens.asking import AskingScreen
 from brim.tui.screens.deciding import DecidingScreen
 from tests.support.filled import Windowed, filled
-from tests.support.screen import ask, screen_text, sees, toasts
+from tests.support.hostile import HOSTILE, assert_clean
+from tests.support.screen import ask, screen_segments, screen_text, sees, toasts
 from tests.support.waiting import wait_until
 
 LONG = "A long and dear [/question]: " + "what of this and that? " * 12
@@ -165,7 +166,7 @@ async def test_a_budget_stops_before_sending_and_can_be_passed(tmp_path: Path) -
         await wait_until(pilot, lambda: agent.asked, "the request")
         await at_rest(app, pilot)
         assert app.chat.composer.draft == ""
-        await sees(app, pilot, "■ session")
+        await sees(app, pilot, "■ sess")
         assert "/$0.0001" in screen_text(app)
 
 
@@ -260,3 +261,23 @@ async def test_what_was_spent_can_be_read(tmp_path: Path, command: str) -> None:
         assert "by model" in text
         await pilot.press("escape")
         await wait_until(pilot, lambda: app.screen is app.chat, "the chat")
+
+
+async def test_hostile_words_in_plans_receipts_and_tables_are_only_words(tmp_path: Path) -> None:
+    said = "".join(HOSTILE.values())
+    async with filled(tmp_path, 19, said=said, size=(120, 60)) as (app, pilot):
+        await pilot.press("f8")
+        await dialog(app, pilot)
+        await sees(app, pilot, "Question 00")
+        assert_clean(screen_segments(app))
+        await pilot.press("enter")
+        await sees(app, pilot, "✂ ~")
+        app.chat.transcript.focus()
+        await pilot.press("enter")
+        await sees(app, pilot, "Question 00")
+        assert_clean(screen_segments(app))
+        await pilot.press("f7")
+        await sees(app, pilot, "What the model sees")
+        await pilot.press("home")
+        await sees(app, pilot, "Question 00")
+        assert_clean(screen_segments(app))

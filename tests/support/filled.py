@@ -45,7 +45,12 @@ class Windowed(AgentInterface):
 
 
 async def fill(
-    folder: Path, turns: int, *, mode: CleanupMode = CleanupMode.OFF, summaries: bool = False
+    folder: Path,
+    turns: int,
+    *,
+    mode: CleanupMode = CleanupMode.OFF,
+    summaries: bool = False,
+    said: str = "why ",
 ) -> str:
     """Hold a conversation of so many turns, of about a hundred tokens each; returns the session."""
     manager = SessionManager(
@@ -57,7 +62,7 @@ async def fill(
     async with manager:
         session = await manager.create(title="Numbers", system_prompt="Be brief.")
         for number in range(turns):
-            turn = await manager.send(session.id, f"Question {number:02}: " + "why " * 45)
+            turn = await manager.send(session.id, f"Question {number:02}: " + said * max(1, 180 // len(said)))
             await turn.wait()
     return session.id
 
@@ -73,9 +78,10 @@ async def filled(
     size: tuple[int, int] = (120, 40),
     agent: Windowed | None = None,
     session_budget_usd: Decimal | None = None,
+    said: str = "why ",
 ) -> AsyncIterator[tuple[BrimApp, Pilot[None]]]:
     """Run the app on such a session: it was held in ``mode``, and goes on in ``then``."""
-    session = await fill(folder, turns, mode=mode, summaries=summaries)
+    session = await fill(folder, turns, mode=mode, summaries=summaries, said=said)
 
     async def connect() -> SessionManager:
         manager = SessionManager(

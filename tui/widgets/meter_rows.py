@@ -28,6 +28,7 @@ from brim.tui.gauges import (
     sparkline,
     spent,
 )
+from brim.tui.widgets.header import cut
 
 if TYPE_CHECKING:
     from brim.core.events import TurnProgressed
@@ -284,7 +285,7 @@ def row(
 
     ``first_style`` is for the first character.
     """
-    left = left[: max(0, width - len(right) - 1)] if right else left[:width]
+    left = cut(left, max(0, width - len(right) - 1) if right else width)
     gap = " " * max(1, width - len(left) - len(right))
     return Content.assemble(
         (left[:1], first_style or left_style), (left[1:], left_style), gap, (right[:width], right_style)
