@@ -156,10 +156,9 @@ class ChatController:
                 meter.set_turn(last)
             screen.show_answering(is_answering=live is not None)
             self._watch(subscription, self._open_view)
-        screen.run_worker(self._meet(session_id), group="meet", exclusive=True)
 
     async def _meet(self, session_id: str) -> None:
-        """Ask the one who answers for its window, which may know better than whatever was known before."""
+        """Ask the one who answers next for its window: it may know better than whatever was known before."""
         try:
             await self.manager.quote(session_id, "")
             usage = await self.manager.context_usage(session_id)
@@ -226,8 +225,10 @@ class ChatController:
 
     def take(self, session: Session) -> None:
         """Show the title, the model and the totals of the session that is open."""
-        self.session = session
+        known, self.session = self.session, session
         self._show_totals()
+        if known is None or (known.id, known.model) != (session.id, session.model):
+            self._screen.run_worker(self._meet(session.id), group="meet", exclusive=True)
 
     def _show_totals(self) -> None:
         self._screen.show_session(self.session, self.model)
@@ -283,7 +284,6 @@ class ChatController:
             self._show_totals()
         else:
             await self.manager.set_model(self.session.id, model)
-            await self._meet(self.session.id)
 
     async def set_system_prompt(self, text: str) -> None:
         """Set the system prompt of the session shown."""

@@ -152,6 +152,22 @@ async def test_an_empty_session_has_no_window_yet(tmp_path: Path) -> None:
         assert app.screen is app.chat
 
 
+async def test_meter_and_screen_show_one_number_whoever_answers(tmp_path: Path) -> None:
+    async with filled(tmp_path, 5) as (app, pilot):
+        assert app.manager is not None
+        assert app.chat.controller is not None
+        await wait_until(
+            pilot, lambda: (u := app.chat.meter.usage) and u.window_tokens == 2_000, "the window"
+        )
+        await app.manager.set_model(app.chat.controller.shown_session().id, "openai:gpt-4o")
+        await wait_until(
+            pilot, lambda: app.chat.controller and app.chat.controller.model == "openai:gpt-4o", "it"
+        )
+        await wait_until(pilot, lambda: (u := app.chat.meter.usage) and u.window_tokens == 2_000, "its word")
+        screen = await opened(app, pilot)
+        assert screen._usage == app.chat.meter.usage
+
+
 def test_states() -> None:
     assert state_of(row()) is State.IN_WINDOW
     assert state_of(row(pinned=True)) is State.PINNED
