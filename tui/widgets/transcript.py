@@ -17,6 +17,7 @@ from brim.tui.widgets.transcript_column import MOVE_BUDGET_S
 from brim.tui.widgets.transcript_find import Hit
 from brim.tui.widgets.transcript_finding import TranscriptFinding
 from brim.tui.widgets.transcript_inks import TranscriptInks
+from brim.tui.widgets.transcript_marks import TranscriptMarks
 from brim.tui.widgets.transcript_model import Place, TranscriptModel, TranscriptSource
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ DEFAULT_HINT = (
 )
 
 
-class Transcript(TranscriptFinding, can_focus=True):
+class Transcript(TranscriptFinding, TranscriptMarks, can_focus=True):
     """Shows a session's messages and lets the person read, fold, select, copy and find.
 
     Args:

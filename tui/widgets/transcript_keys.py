@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import events
 from textual.actions import SkipAction
@@ -12,21 +11,17 @@ from textual.message import Message
 from textual.timer import Timer
 
 from brim.core.text import visible
-from brim.tui.widgets.message_receipt import FOLD, LISTED
 from brim.tui.widgets.message_view import MessageView
 from brim.tui.widgets.transcript_paint import LinePainter
 from brim.tui.widgets.transcript_view import TranscriptView
-
-if TYPE_CHECKING:
-    from brim.core.types import CleanupReceipt
-    from brim.core.types import Message as ChatMessage
 
 _WHEEL_LINES = 3
 _EDGE_S = 0.04
 """Seconds between two lines when a selection is dragged past an edge."""
 
 
-def _key(keys: str, action: str, label: str) -> Binding:
+def key(keys: str, action: str, label: str) -> Binding:
+    """Return a binding of the transcript, named so that a keymap can give it other keys."""
     return Binding(keys, action, label, show=False, id=f"transcript.{action}")
 
 
@@ -34,25 +29,22 @@ class TranscriptKeys(TranscriptView):
     """Moving, choosing messages, folding, copying, selecting."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        _key("up,k", "line_up", "Line up"),
-        _key("down,j", "line_down", "Line down"),
-        _key("pageup,ctrl+b", "page_up", "Page up"),
-        _key("pagedown,ctrl+f", "page_down", "Page down"),
-        _key("home,g", "top", "Top"),
-        _key("end,G", "bottom", "Bottom"),
-        _key("left_square_bracket,ctrl+up", "previous_message", "Previous message"),
-        _key("right_square_bracket,ctrl+down", "next_message", "Next message"),
-        _key("y", "copy_message", "Copy message"),
-        _key("c", "copy_code", "Copy code block"),
-        _key("space,enter", "toggle_fold", "Fold"),
-        _key("r", "retry", "Retry"),
-        _key("p", "pin", "Pin"),
-        _key("x", "leave_out", "Leave out of the window"),
-        _key("u", "undo_cleanup", "Undo the cleanup"),
-        _key("n", "find_next", "Next hit"),
-        _key("N", "find_previous", "Previous hit"),
-        _key("ctrl+c,super+c", "copy_selection", "Copy selection"),
-        _key("escape", "dismiss", "Clear selection"),
+        key("up,k", "line_up", "Line up"),
+        key("down,j", "line_down", "Line down"),
+        key("pageup,ctrl+b", "page_up", "Page up"),
+        key("pagedown,ctrl+f", "page_down", "Page down"),
+        key("home,g", "top", "Top"),
+        key("end,G", "bottom", "Bottom"),
+        key("left_square_bracket,ctrl+up", "previous_message", "Previous message"),
+        key("right_square_bracket,ctrl+down", "next_message", "Next message"),
+        key("y", "copy_message", "Copy message"),
+        key("c", "copy_code", "Copy code block"),
+        key("space,enter", "toggle_fold", "Fold"),
+        key("r", "retry", "Retry"),
+        key("n", "find_next", "Next hit"),
+        key("N", "find_previous", "Previous hit"),
+        key("ctrl+c,super+c", "copy_selection", "Copy selection"),
+        key("escape", "dismiss", "Clear selection"),
     ]
 
     class RetryWanted(Message, namespace="transcript"):
@@ -60,14 +52,6 @@ class TranscriptKeys(TranscriptView):
 
         def __init__(self, message_id: str) -> None:
             super().__init__()
-            self.message_id = message_id
-
-    class MarkWanted(Message, namespace="transcript"):
-        """The person wants something done to the message ``message_id``; ``wish`` names the command."""
-
-        def __init__(self, wish: str, message_id: str) -> None:
-            super().__init__()
-            self.wish = wish
             self.message_id = message_id
 
     class LinkClicked(Message, namespace="transcript"):
@@ -192,28 +176,6 @@ class TranscriptKeys(TranscriptView):
         """Lay out a message that is seen again, and paint it."""
         self.column.measure_one(entry)
         self._sync(repaint=True)
-        if (view := self.column.model.views.get(entry)) is not None:
-            self._read_left(view)
-
-    def _read_left(self, view: MessageView) -> None:
-        """Read the messages that an unfolded receipt lists."""
-        if FOLD in view.unfolded and view.receipt.left is None and view.message.receipt is not None:
-            self.run_worker(self._show_left(view, view.message.receipt), group="texts")
-
-    async def _show_left(self, view: MessageView, receipt: CleanupReceipt) -> None:
-        from brim.core.errors import BrimError
-
-        model = self.column.model
-        if model.source is None:
-            return
-        ids = [*receipt.left_ids, *receipt.shortened_ids][:LISTED]
-        try:
-            view.receipt.left = await model.source.messages_by_id(ids)
-        except BrimError as error:
-            self.post_message(self.Troubled(error.sentence))
-            return
-        view.refresh()
-        self._sync(repaint=True)
 
     def action_retry(self) -> None:
         """Ask for the chosen answer again, if it failed or was cut off."""
@@ -221,31 +183,6 @@ class TranscriptKeys(TranscriptView):
         message = self.column.model.messages.get(entry)
         if message is not None and message.status in ("failed", "stopped", "interrupted"):
             self.post_message(self.RetryWanted(message.id))
-
-    # --- what the model sees ----------------------------------------------------------------------
-
-    def action_pin(self) -> None:
-        """Keep the chosen message in the window, or let it go."""
-        self._want(lambda message: "unpin_message" if message.pinned else "pin_message")
-
-    def action_leave_out(self) -> None:
-        """Take the chosen message out of the window, or bring it back."""
-        self._want(lambda message: "leave_out_message" if message.in_window else "bring_back_message")
-
-    def action_undo_cleanup(self) -> None:
-        """Undo the cleanup whose receipt stands at the chosen message, else the last one."""
-        chosen = self._chosen_view()
-        receipt = chosen[1].message.receipt if chosen is not None else None
-        if chosen is not None and receipt is not None and not receipt.undone:
-            self.post_message(self.MarkWanted("undo_cleanup_of", chosen[1].message.id))
-        elif (latest := self.column.model.latest_cleanup) is not None:
-            self.post_message(self.MarkWanted("undo_cleanup_of", latest))
-
-    def _want(self, wish: Callable[[ChatMessage], str]) -> None:
-        chosen = self._chosen_view()
-        if chosen is not None:
-            message = chosen[1].message
-            self.post_message(self.MarkWanted(wish(message), message.id))
 
     # --- copying ----------------------------------------------------------------------------------
 

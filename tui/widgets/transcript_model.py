@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from brim.tui.render.document import estimate_height
+from brim.tui.widgets.message_receipt import FOLD
 from brim.tui.widgets.message_sections import Mark
 from brim.tui.widgets.message_view import MessageView
 from brim.tui.widgets.transcript_inks import TranscriptInks
@@ -239,8 +240,8 @@ class TranscriptModel:
         return True
 
     def remember_folds(self, view: MessageView) -> None:
-        """Keep what the person unfolded when the view is dropped."""
-        self._unfolded[view.message.id] = frozenset(view.unfolded)
+        """Keep what the person unfolded when the view is dropped; a receipt's list goes with it."""
+        self._unfolded[view.message.id] = frozenset(view.unfolded - {FOLD})
 
     def settle(self, message: Message) -> int | None:
         """Take an answer as it is at its end; returns its number, ``None`` if it is not shown."""
