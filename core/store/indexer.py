@@ -10,7 +10,7 @@ from brim.core.errors import StoreError
 from brim.core.store import search_table
 from brim.core.store.connection import Connections
 
-START_S = 1.0
+START_S = 5.0
 """How long after opening the file it begins with what waits there, in seconds."""
 
 REST_S = 0.3
