@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 CLOSING_S = 2.5
 """How long the store and the turns may take to end before brim ends without them, in seconds."""
 
-_GC_THRESHOLDS = (50_000, 20, 100)
+_GC_THRESHOLDS = (2_000, 5, 500)
+"""New objects before the young ones are looked through (1 ms), such rounds before those that outlived them are
+(4 ms), and such before all are."""
 
 
 def _spare_the_keyboard() -> None:
