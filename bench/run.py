@@ -47,8 +47,8 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
-        self._process.wait(timeout=10)
+        # Read to the end: the server says when it sent each token, more than a pipe holds.
+        self._process.communicate(timeout=10)
 
     def sent(self) -> list[float]:
         """Wait for the end of an answer; returns when each of its tokens was sent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import pty
 import queue
@@ -72,6 +73,7 @@ class Terminal:
         )
         os.close(slave)
         sys.setswitchinterval(_SWITCH_S)
+        gc.disable()  # a collection would keep it too
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         return self
