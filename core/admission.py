@@ -83,7 +83,9 @@ class Admission:
     async def _hold_against_window(
         self, session: Session, usage: ContextUsage, draft: Message | None, cleanup: bool | None
     ) -> None:
-        needed = usage.used_tokens + usage.reply_reserve_tokens
+        # Who sends it as it is has seen how little is left for the answer.
+        reserve = 0 if cleanup is False else usage.reply_reserve_tokens
+        needed = usage.used_tokens + reserve
         fits = usage.window_tokens is None or needed <= usage.window_tokens
         if cleanup is None and self._cleaner.mode is CleanupMode.ASK and usage.needs_cleanup:
             plan = await self._cleaner.plan(session, draft)
@@ -93,8 +95,8 @@ class Admission:
             return
         if not fits:
             raise WindowFullError(
-                f"The window is full: with its answer this takes about {needed:,} tokens, and "
-                f"{session.model} holds {usage.window_tokens:,}.",
+                f"The window is full: {'with its answer ' if reserve else ''}this takes about {needed:,} "
+                f"tokens, and {session.model} holds {usage.window_tokens:,}.",
                 hint="Clean up or leave messages out, start a new session, or switch to a larger model.",
                 needed_tokens=needed,
                 window_tokens=usage.limit_tokens,

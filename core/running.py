@@ -67,6 +67,7 @@ class TurnRunner:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, list[Turn]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._closing = False
 
     def lock(self, session_id: str) -> asyncio.Lock:
@@ -152,7 +153,7 @@ class TurnRunner:
     async def stop_all(self) -> None:
         """Stop all turns for good."""
         self._closing = True
-        tasks = list(self._tasks.values())
+        tasks = {*self._tasks.values(), *self._ending}
         for live in self._live.values():
             live.stop()
         if tasks:
@@ -238,7 +239,10 @@ class TurnRunner:
         self._live[session.id] = live
         self._publish(SessionChanged(session=session))
         self._publish(TurnStarted(session_id=session.id, prompt=prompt, answer=answer))
-        self._tasks[session.id] = asyncio.create_task(self._run(session, turn, live, request))
+        task = asyncio.create_task(self._run(session, turn, live, request))
+        self._tasks[session.id] = task
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     async def _run(self, session: Session, turn: Turn, live: LiveAnswer, request: Request) -> None:
         async def agent() -> AgentInterface:
@@ -262,15 +266,24 @@ class TurnRunner:
                 self._publish(TurnFailed(session_id=session.id, answer=ended))
             turn.finish(ended)
         finally:
-            self._live.pop(session.id, None)
-            del self._tasks[session.id]
+            if self._live.get(session.id) is live:
+                del self._live[session.id]
+            self._release(session.id)
             turn.withdraw()
         if ended.status is Status.COMPLETE and not self._closing:
             await self._go_on(session.id)
 
+    def _release(self, session_id: str) -> None:
+        """Let the next turn of a session begin, unless it has."""
+        if self._tasks.get(session_id) is asyncio.current_task():
+            del self._tasks[session_id]
+
     async def _close_turn(self, session: Session, answer: Message) -> None:
         """Tell the watchers that the turn is over, and clean the window if it is full."""
         session = await self._store.session(session.id)
+        if answer.status is not Status.COMPLETE:
+            # Nothing leaves the window now, so whoever hears of the end may ask again at once.
+            self._release(session.id)
         event = TurnFailed if answer.status is Status.FAILED else TurnFinished
         self._publish(event(session_id=session.id, answer=answer))
         self._publish(SessionChanged(session=session))

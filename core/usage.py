@@ -21,6 +21,15 @@ class Usage:
     reasoning_tokens: int = 0
     estimated: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for counts that cannot be: what rests on them would be wrong too."""
+        counts = (self.input_tokens, self.cache_read_tokens, self.cache_write_tokens, self.output_tokens)
+        if min(*counts, self.reasoning_tokens) < 0 or self.reasoning_tokens > self.output_tokens:
+            raise ValueError(
+                "token counts must not be negative, and reasoning is part of the output, not "
+                f"{self.reasoning_tokens} of {self.output_tokens}"
+            )
+
     @property
     def prompt_tokens(self) -> int:
         """All tokens of the prompt, however they were billed."""

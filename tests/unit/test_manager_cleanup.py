@@ -276,7 +276,7 @@ async def test_ask_mode_can_be_told_to_send_as_it_is():
         assert answer.receipt is None
         assert agent.prompts[-1] == 8 * 204 + 190
         with pytest.raises(WindowFullError, match="window is full"):
-            await manager.send(session.id, "q" * 300, cleanup=False)
+            await manager.send(session.id, "q" * 1_500, cleanup=False)
 
 
 async def test_off_mode_refuses_what_does_not_fit_and_stores_nothing():

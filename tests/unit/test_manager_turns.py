@@ -18,6 +18,7 @@ from brim.core.events import (
     TurnFailed,
     TurnFinished,
     TurnStarted,
+    UsageReported,
 )
 from brim.core.sessions import SessionManager
 from brim.core.store.sqlite import SQLiteStore
@@ -385,3 +386,36 @@ async def test_changes_of_a_session_are_announced_to_all(gated):
         e.session.title async for batch in watcher.batches() for e in batch if isinstance(e, SessionChanged)
     ]
     assert titles == ["", "A new name"]
+
+
+async def test_who_hears_of_a_failure_may_ask_again_at_once():
+    class Flaky(Plain):
+        async def process(self, context):
+            if not self.asked:
+                self.asked.append(context)
+                raise RuntimeError("not yet")
+            return await super().process(context)
+
+    async with SessionManager(Flaky("Now.")) as manager:
+        session = await manager.create()
+        with manager.subscribe(session.id) as watcher:
+            await manager.send(session.id, "Hello?")
+            async for batch in watcher.batches():
+                if any(isinstance(event, TurnFailed) for event in batch):
+                    break
+            again = await (await manager.retry(session.id)).wait()
+        assert (again.content, again.status) == ("Now.", Status.COMPLETE)
+
+
+async def test_counts_that_cannot_be_are_an_error_on_the_turn():
+    class Negative(Plain):
+        async def process_stream(self, context):
+            yield TextDelta("text")
+            yield UsageReported(Usage(input_tokens=-5))
+
+    async with SessionManager(Negative()) as manager:
+        session = await manager.create()
+        answer = await (await manager.send(session.id, "Hello?")).wait()
+        assert answer.status is Status.FAILED
+        assert answer.failure is not None and "must not be negative" in answer.failure.sentence
+        assert answer.content == "text"
