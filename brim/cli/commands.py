@@ -233,6 +233,28 @@ def export(session: tuple[str, ...], **wishes: Any) -> int:
     return asyncio.run(exporting.run(exporting.Wish(names=session, **wishes)))
 
 
+@brim.command(
+    name="import",
+    help="Import conversations: the exports of ChatGPT and Claude (conversations.json or the whole zip), the logs.db "
+    "of llm, and brim's own JSON (a file, a folder or a zip). Doing it again adds only what is new.",
+)
+@click.argument("file")
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(["chatgpt", "claude", "llm", "brim"]),
+    help="Where FILE is from; found out if not given.",
+)
+@click.option("--dry-run", "is_rehearsal", is_flag=True, help="Say what would come, and keep nothing.")
+def import_(file: str, source: str | None, is_rehearsal: bool) -> int:
+    """Import conversations."""
+    from pathlib import Path
+
+    from brim.cli import importing
+
+    return asyncio.run(importing.run(Path(file).expanduser(), source=source, is_rehearsal=is_rehearsal))
+
+
 @brim.command()
 @_json
 def models(as_json: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from functools import partial
 
@@ -29,10 +30,16 @@ class Indexer:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._wake = asyncio.Event()
+        self._put_off_until = 0.0
         self._task = asyncio.create_task(self._run())
 
     def wake(self) -> None:
         """Say that messages were written or deleted."""
+        self._wake.set()
+
+    def put_off(self) -> None:
+        """Say that many messages come one after another: the words wait until it has been still for a while."""
+        self._put_off_until = time.monotonic() + REST_S
         self._wake.set()
 
     async def close(self) -> None:
@@ -43,6 +50,9 @@ class Indexer:
     async def _run(self) -> None:
         await asyncio.sleep(START_S)
         while True:
+            if (more_s := self._put_off_until - time.monotonic()) > 0:
+                await asyncio.sleep(more_s)
+                continue
             self._wake.clear()
             is_done = True
             with suppress(StoreError):  # another process keeps the file: the words wait

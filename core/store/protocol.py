@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -66,6 +67,39 @@ class ModelFacts:
     """The state of its `Estimator`; empty where nothing is learnt."""
     window_tokens: int | None = None
     """The window that one of its provider's errors named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A session as it comes from elsewhere, or a part of it."""
+
+    session: Session
+    """With its totals, those of its window aside; its id is the same at every import."""
+    messages: Sequence[Message]
+    """Parents before their children, the branch shown before all others."""
+
+
+class TakenAs(StrEnum):
+    """What came of a conversation from elsewhere."""
+
+    NEW = "new"
+    GROWN = "grown"
+    """It was there, and some of its messages were not."""
+    KNOWN = "known"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What came of one conversation."""
+
+    outcome: TakenAs
+    messages: int = 0
+    """How many messages were added."""
+    differing: int = 0
+    """How many were there with another text, and have kept it."""
+    why: str = ""
+    """Why it was refused."""
 
 
 class SessionStore(Protocol):
@@ -134,6 +168,16 @@ class SessionStore(Protocol):
 
     async def erase(self, session_ids: Iterable[str]) -> int:
         """Delete sessions and their messages for good; returns how many sessions there were."""
+        ...
+
+    async def import_sessions(
+        self, conversations: Sequence[Conversation], *, is_rehearsal: bool = False
+    ) -> list[Taken]:
+        """Keep conversations from elsewhere in one transaction; what is there already stays as it is.
+
+        They cost nothing today, so `spending` does not move. What it returns of outlives the process; a power
+        cut it outlives after a call with no conversations. A rehearsal tells what would come of it.
+        """
         ...
 
     async def update_session(self, session_id: str, **fields: Any) -> Session:

@@ -16,6 +16,7 @@ from brim.core.search import Found, Hit, Query
 from brim.core.store import (
     accounts,
     branch_table,
+    bulk,
     message_table,
     queries,
     search_table,
@@ -26,7 +27,7 @@ from brim.core.store.connection import Connections
 from brim.core.store.indexer import Indexer
 from brim.core.store.journal import Journal
 from brim.core.store.migrate import alone, migrate
-from brim.core.store.protocol import ModelFacts, Prediction, Recovered, Spending
+from brim.core.store.protocol import Conversation, ModelFacts, Prediction, Recovered, Spending, Taken
 from brim.core.store.rows import storable
 from brim.core.store.writers import Writer
 from brim.core.types import (
@@ -139,6 +140,16 @@ class SQLiteStore:
     async def erase(self, session_ids: Iterable[str]) -> int:
         """Delete sessions for good."""
         return await self._connections.write(partial(session_table.erase, tuple(session_ids)))
+
+    async def import_sessions(
+        self, conversations: Sequence[Conversation], *, is_rehearsal: bool = False
+    ) -> list[Taken]:
+        """Keep conversations from elsewhere; see `SessionStore.import_sessions`."""
+        work = partial(bulk.take_in, tuple(conversations), is_rehearsal)
+        taken = await self._connections.write(work, is_synced=not conversations)
+        if self._indexer is not None:
+            self._indexer.put_off()
+        return taken
 
     async def update_session(self, session_id: str, **fields: Any) -> Session:
         """Set fields of a session; see `SessionStore.update_session`."""
