@@ -20,8 +20,24 @@ from brim.core.usage import Usage
 if TYPE_CHECKING:
     from genai_prices import types as prices
 
-_PROVIDERS = ("anthropic", "openai")
-_CHAT = ("gpt", "o1", "o3", "o4", "chatgpt", "claude")
+_PROVIDERS = {
+    "anthropic": "anthropic",
+    "deepseek": "deepseek",
+    "gemini": "google",
+    "groq": "groq",
+    "mistral": "mistral",
+    "openai": "openai",
+    "openrouter": "openrouter",
+    "together": "together",
+    "xai": "x-ai",
+}
+"""What the data calls the providers."""
+_CHAT = {
+    "anthropic": ("claude",),
+    "gemini": ("gemini", "gemma"),
+    "openai": ("gpt", "o1", "o3", "o4", "chatgpt"),
+}
+"""How the chat models begin, of providers that list others beside them."""
 _NOT_CHAT = (
     "audio",
     "realtime",
@@ -33,7 +49,14 @@ _NOT_CHAT = (
     "codex",
     "vision",
     "ft:",
-    "embedding",
+    "embed",
+    "guard",
+    "live",
+    "ocr",
+    "orpheus",
+    "robotics",
+    "voxtral",
+    ":batch",
 )
 
 _own = Overrides()
@@ -71,7 +94,7 @@ async def lookup(model_id: str) -> ModelInfo:
 
 
 async def known(provider: str) -> list[ModelInfo]:
-    """Return the current chat models of a provider (``openai``, ``anthropic``), by name; empty if it is not known."""
+    """Return the current chat models of a provider such as ``openai``, by name; empty if it is not known."""
     return await asyncio.to_thread(_known, provider)
 
 
@@ -121,7 +144,7 @@ def _find(model_id: str) -> prices.ModelInfo | None:
     from genai_prices.data_snapshot import get_snapshot
 
     for candidate in get_snapshot().providers:
-        if candidate.id == provider:
+        if candidate.id == _PROVIDERS[provider]:
             return candidate.find_model(name.lower())
     return None
 
@@ -132,11 +155,11 @@ def _known(provider: str) -> list[ModelInfo]:
     return [
         with_own_word(_info(f"{provider}:{model.id}", model))
         for candidate in get_snapshot().providers
-        if candidate.id == provider
+        if candidate.id == _PROVIDERS.get(provider)
         for model in sorted(candidate.models, key=lambda model: model.id)
         if model.context_window
         and not model.deprecated
-        and model.id.startswith(_CHAT)
+        and model.id.startswith(_CHAT.get(provider, ""))
         and not any(word in model.id for word in _NOT_CHAT)
     ]
 

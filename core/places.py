@@ -19,6 +19,9 @@ from typing import Any
 from brim.core.errors import SettingsError
 from brim.core.text import visible_line
 
+PROVIDERS = "providers"
+"""The table of ``config.toml`` that holds a table for each provider."""
+
 _PLAIN_NAMES = {
     "openai_api_key": "OPENAI_API_KEY",
     "openai_base_url": "OPENAI_BASE_URL",
@@ -74,17 +77,24 @@ def from_options(options: Mapping[str, Any]) -> dict[str, Found]:
     }
 
 
-def from_environment(environment: Mapping[str, str], fields: Collection[str]) -> dict[str, Found]:
-    """Return what the environment sets. An empty variable is one that is not set."""
+def from_environment(
+    environment: Mapping[str, str], fields: Collection[str], variables: Collection[str] = ()
+) -> dict[str, Found]:
+    """Return what the environment sets, by field and, for further ``variables``, by their names.
+
+    An empty variable is one that is not set.
+    """
     return {
-        field: Found(value, Source.ENVIRONMENT, name)
-        for field in fields
-        if (value := environment.get(name := variable(field), "")).strip()
+        ours: Found(value, Source.ENVIRONMENT, name)
+        for name, ours in _named(fields, variables).items()
+        if (value := environment.get(name, "")).strip()
     }
 
 
-def from_dotenv(file: Path, fields: Collection[str]) -> dict[str, Found]:
-    """Return what a ``.env`` file sets; other names in it are somebody else's and left alone.
+def from_dotenv(file: Path, fields: Collection[str], variables: Collection[str] = ()) -> dict[str, Found]:
+    """Return what a ``.env`` file sets, by field and, for further ``variables``, by their names.
+
+    Other names in it are somebody else's and left alone.
 
     Raises:
         SettingsError: the file, or a line with one of our names, cannot be read.
@@ -94,7 +104,7 @@ def from_dotenv(file: Path, fields: Collection[str]) -> dict[str, Found]:
         return {}
     from dotenv.parser import parse_stream  # most folders have no such file
 
-    ours = {variable(field): field for field in fields}
+    ours = _named(fields, variables)
     found: dict[str, Found] = {}
     for binding in parse_stream(io.StringIO(text)):
         written = binding.original.string
@@ -107,18 +117,15 @@ def from_dotenv(file: Path, fields: Collection[str]) -> dict[str, Found]:
     return found
 
 
-def from_config(file: Path, fields: Collection[str]) -> dict[str, Found]:
-    """Return what ``config.toml`` sets; a missing file sets nothing.
-
-    Raises:
-        SettingsError: the file cannot be read, is not TOML, or has an unknown key.
-    """
-    text = read_text(file, "config.toml")
-    return {} if text is None else parse_config(text, fields)
+def _named(fields: Collection[str], variables: Collection[str]) -> dict[str, str]:
+    """Return what each variable sets: a field, or else itself."""
+    return {name: name for name in variables} | {variable(field): field for field in fields}
 
 
 def parse_config(text: str, fields: Collection[str]) -> dict[str, Found]:
     """Return what the text of a ``config.toml`` sets, by field. An empty text counts as not set.
+
+    The tables of providers are left to `brim.core.provider_tables`.
 
     Raises:
         SettingsError: it is not TOML, or has an unknown key.
@@ -129,6 +136,8 @@ def parse_config(text: str, fields: Collection[str]) -> dict[str, Found]:
         raise SettingsError(toml_sentence(str(error), text, "config.toml")) from None
     found: dict[str, Found] = {}
     for name, value in table.items():
+        if name == PROVIDERS:
+            continue
         line = _line_of(name, text)
         if name not in fields:
             raise SettingsError(
@@ -168,6 +177,11 @@ def _line_of(key: str, text: str) -> int:
                 continue
             return index + 1
     return 1
+
+
+def without_secrets(url: str) -> str:
+    """Return a URL without the parts that may hold a password or a key."""
+    return re.sub(r"//[^/@]*@", "//***@", url.partition("?")[0])
 
 
 def read_text(file: Path, name: str) -> str | None:

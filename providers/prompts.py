@@ -33,9 +33,14 @@ class Prompt:
         """The system prompt as one text, empty if there is none."""
         return "\n\n".join(self.system_parts)
 
+    def without_system(self) -> Prompt:
+        """Return the same with the system prompt at the head of the first turn, for servers that know none."""
+        first, *others = self.turns
+        return Prompt((), (Turn(first.role, "\n\n".join((*self.system_parts, first.text))), *others))
 
-def prompt_of(context: AgentContext, config: AgentConfig) -> Prompt:
-    """Return what to send.
+
+def prompt_of(context: AgentContext, config: AgentConfig, *, takes_system: bool = True) -> Prompt:
+    """Return what to send; to a server that takes no system prompt, that goes with the first turn.
 
     The system messages of the history are the system prompt; the configuration's is used where there are
     none. What tools did stands as text in the answer that used them; messages without any text (answers that
@@ -51,7 +56,8 @@ def prompt_of(context: AgentContext, config: AgentConfig) -> Prompt:
         for message, text in history
         if message.role != "system" and text.strip()
     ]
-    return Prompt(system, tuple(alternating((*turns, Turn("user", context.input)))))
+    prompt = Prompt(system, tuple(alternating((*turns, Turn("user", context.input)))))
+    return prompt if takes_system or not system else prompt.without_system()
 
 
 def alternating(turns: tuple[Turn, ...]) -> Iterator[Turn]:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pydantic import SecretStr
 
 from brim.core.agent import AgentInterface, AgentSource
-from brim.core.catalogue import known, own_models, with_own_word
+from brim.core.catalogue import own_models, with_own_word
 from brim.core.errors import AgentError
+from brim.core.presets import PRESETS
+from brim.core.provider_tables import Provider
 from brim.core.types import AgentConfig, ModelInfo
 from brim.providers import demo
 from brim.providers.anthropic import AnthropicAgent, AnthropicServer
+from brim.providers.listing import AnyServer, LocalServers, models_of, served
 from brim.providers.local import BUNDLED_MODEL, LocalAgent, find_model, is_installed
 from brim.providers.names import CUSTOM, model_id
 from brim.providers.openai import OpenAIAgent, OpenAIServer
 from brim.providers.scripted import ScriptedAgent
-from brim.providers.windows import served_models
 
-GENERAL_MODELS = {"openai": "gpt-6.1-terra", "anthropic": "claude-sonnet-5-5"}
+GENERAL_MODELS = {name: preset.general_model for name, preset in PRESETS.items() if preset.general_model}
 """The model of a new session by provider: current, for everything, at a middling price."""
 
+_T = TypeVar("_T")
 
 SCRIPTS: dict[str, Callable[[], AgentInterface]] = {
     "demo": lambda: ScriptedAgent(
@@ -46,6 +50,8 @@ class ModelSettings(Protocol):
     def anthropic_api_key(self) -> SecretStr | None: ...
     @property
     def anthropic_base_url(self) -> str | None: ...
+    @property
+    def providers(self) -> Mapping[str, Provider]: ...
     @property
     def default_model(self) -> str | None: ...
     @property
@@ -90,8 +96,16 @@ class Registry(AgentSource):
         self._log_folder = log_folder
         self._last_model = last_model
         self._agents: dict[str, AgentInterface] = {}
-        self._openai = OpenAIServer(settings.openai_base_url, settings.openai_api_key)
-        self._anthropic = AnthropicServer(settings.anthropic_base_url, settings.anthropic_api_key)
+        self._servers = {name: _server(provider, settings) for name, provider in settings.providers.items()}
+        unnamed = {
+            name: server
+            for name, server in self._servers.items()
+            if server.profile.preset is not None
+            and server.profile.preset.is_local
+            and not server.profile.place
+        }
+        self._named = {name: server for name, server in self._servers.items() if name not in unnamed}
+        self._local_servers = LocalServers(unnamed.values(), self._named.values())
 
     def use(self, agent: AgentInterface, model: str) -> None:
         """Answer for ``model`` with an agent made elsewhere, e.g. for ``agent:my_module:MyAgent``."""
@@ -105,7 +119,7 @@ class Registry(AgentSource):
         """
         if name in self._agents:
             return name
-        return model_id(name, has_own_server=not self._openai.is_own)
+        return model_id(name, servers=self._servers, has_own_server=not self._servers["openai"].is_own)
 
     async def agent_for(self, model: str) -> AgentInterface:
         """Return the agent for a model id or a bare name; the same one for the same id."""
@@ -116,10 +130,13 @@ class Registry(AgentSource):
 
     async def models(self) -> list[ModelInfo]:
         """Return what can be named, that which can be used now first."""
+        *lists, found = await asyncio.gather(
+            *(models_of(server) for server in self._named.values()), self._found()
+        )
         listed = [
             *(ModelInfo(id=model) for model in self._agents if model.startswith(f"{CUSTOM}:")),
-            *(await known("openai") if self._openai.is_own else await self._served()),
-            *await known("anthropic"),
+            *(model for models in lists for model in models),
+            *found,
             ModelInfo(id=self._local_id, window_tokens=self._settings.local_window),
             ModelInfo(id="scripted:demo", window_tokens=demo.WINDOW_TOKENS),
         ]
@@ -129,7 +146,10 @@ class Registry(AgentSource):
             for model in own_models()
             if model.id not in named and model.id.partition(":")[0] in self._servers
         ]
-        models = [replace(with_own_word(model), unavailable=self.unavailable(model.id)) for model in listed]
+        models = [
+            replace(with_own_word(model), unavailable=model.unavailable or self.unavailable(model.id))
+            for model in listed
+        ]
         return sorted(models, key=lambda model: bool(model.unavailable))
 
     async def default_model(self) -> str | None:
@@ -145,20 +165,21 @@ class Registry(AgentSource):
         if (last := await self._last_model()) and self._is_usable(last):
             return self.resolve(last)
         for has_key in (True, False):
-            for server in (self._openai, self._anthropic):
-                if has_key is (server.api_key is not None) and (model := await self._general(server)):
+            for server in self._named.values():
+                if has_key is server.has_key and (model := await self._general(server)):
                     return model
+        if found := await self._found():
+            return found[0].id
         return self._local_id if self._is_usable(self._local_id) else None
 
     def unavailable(self, model: str) -> str:
         """Return why a model id cannot be used now, as a sentence; empty if it can, as far as can be seen.
 
-        No server is asked.
+        No server is asked; of those on this machine it is known who answered last.
         """
         provider, _, name = model.partition(":")
         if provider in self._servers:
-            server = self._servers[provider]
-            return f"Set {server.key_variable}." if server.is_own and server.api_key is None else ""
+            return _without_key(self._servers[provider]) or self._local_servers.missing(provider)
         if provider == "local" and not is_installed():
             return "llama.cpp is not installed: pip install 'brim[local]'."
         if provider == "local" and self._local_file(name) is None:
@@ -173,10 +194,6 @@ class Registry(AgentSource):
         async with AsyncExitStack() as stack:
             for one in (*self._servers.values(), *agents):
                 stack.push_async_callback(one.aclose)
-
-    @property
-    def _servers(self) -> dict[str, OpenAIServer | AnthropicServer]:
-        return {"openai": self._openai, "anthropic": self._anthropic}
 
     @property
     def _local_id(self) -> str:
@@ -195,44 +212,68 @@ class Registry(AgentSource):
         except AgentError:
             return False
 
-    async def _served(self) -> list[ModelInfo]:
-        """Return what the server of one's own lists; nothing if it does not answer."""
-        models = await served_models(self._openai.base_url, self._openai.api_key) or []
-        return [ModelInfo(id=f"openai:{model.name}", window_tokens=model.window_tokens) for model in models]
+    async def _found(self) -> list[ModelInfo]:
+        """Return the models of the servers that run on this machine at their usual ports."""
+        return [model for models in (await self._local_servers.find()).values() for model in models]
 
-    async def _general(self, server: OpenAIServer | AnthropicServer) -> str | None:
+    async def _general(self, server: AnyServer) -> str | None:
         """Return the id of a server's model for everything, ``None`` if it cannot be found out."""
-        general = f"{server.provider}:{GENERAL_MODELS[server.provider]}"
-        if server.is_own or server is self._anthropic:
-            return general if server.api_key else None
-        served = [model.id for model in await self._served()]
-        return general if general in served else next(iter(served), None)
+        general = f"{server.provider}:{GENERAL_MODELS.get(server.provider, '')}"
+        if server.is_own or server.provider == "anthropic":
+            return general if server.has_key else None
+        ids = [model.id for model in await served(server) or ()]
+        return general if general in ids else next(iter(ids), None)
 
     def _make(self, model: str) -> AgentInterface:
         provider, _, name = model.partition(":")
         # An agent without a key is made: what it raises when it is asked is the better sentence.
         if provider not in self._servers and (reason := self.unavailable(model)):
             raise AgentError(f"The model {model} cannot be used.", hint=reason)
+        server = self._servers.get(provider)
+        said = server.profile if server is not None else None
         config = AgentConfig(
             model=name,
-            temperature=self._settings.temperature,
-            max_tokens=self._settings.max_tokens,
+            temperature=_first(said and said.temperature, self._settings.temperature),
+            max_tokens=_first(said and said.max_tokens, self._settings.max_tokens),
             timeout_s=self._settings.timeout_s,
             max_retries=self._settings.max_retries,
         )
-        match provider:
-            case "openai":
-                return OpenAIAgent(config, self._openai)
-            case "anthropic":
-                return AnthropicAgent(config, self._anthropic)
-            case "local" if (file := self._local_file(name)) is not None:
-                return LocalAgent(
-                    config,
-                    model_path=file,
-                    log_folder=self._log_folder,
-                    threads=self._settings.local_threads,
-                    window_tokens=self._settings.local_window,
-                )
+        if isinstance(server, OpenAIServer):
+            return OpenAIAgent(config, server)
+        if isinstance(server, AnthropicServer):
+            return AnthropicAgent(config, server)
+        if provider == "local" and (file := self._local_file(name)) is not None:
+            return LocalAgent(
+                config,
+                model_path=file,
+                log_folder=self._log_folder,
+                threads=self._settings.local_threads,
+                window_tokens=self._settings.local_window,
+            )
         if name not in SCRIPTS:
             raise AgentError(f"There is no script “{name}”.", hint=f"There are {', '.join(SCRIPTS)}.")
         return SCRIPTS[name]()
+
+
+def _server(provider: Provider, settings: ModelSettings) -> AnyServer:
+    """Return the server of a provider, with the key and the base URL that are settings."""
+    url: str | None = None
+    key: SecretStr | None = None
+    if provider.name == "openai":
+        url, key = settings.openai_base_url, settings.openai_api_key
+    elif provider.name == "anthropic":
+        url, key = settings.anthropic_base_url, settings.anthropic_api_key
+    kind = AnthropicServer if provider.kind == "anthropic" else OpenAIServer
+    return kind(url, key, profile=provider)
+
+
+def _without_key(server: AnyServer) -> str:
+    if server.has_key:
+        return ""
+    if server.profile.key is not None:
+        return f"{server.profile.key.place} names no file."
+    return f"Set {server.key_variable}." if server.is_own else ""
+
+
+def _first(*values: _T | None) -> _T | None:
+    return next((value for value in values if value is not None), None)

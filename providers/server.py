@@ -7,18 +7,20 @@ import gc
 import ipaddress
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from brim.core.errors import AuthenticationError, BadRequestError
+from brim.core.errors import AuthenticationError, BadRequestError, SettingsError
+from brim.core.provider_tables import SET_APART, Provider, is_at, preset_provider
 from brim.providers.faults import Asked
-from brim.providers.windows import served_window
+from brim.providers.windows import PROBE_TIMEOUT_S, ServedModel, bearer, served_models, served_window
 
 CONNECT_TIMEOUT_S = 10.0
 WINDOW_HOLDS_S = 60.0
+UNKNOWN_HOLDS_S = 10.0
 NO_KEY = "none"
 """What is sent to a server that wants no key, since the SDKs insist on one."""
 
@@ -43,15 +45,14 @@ class Server(ABC, Generic[ClientT]):
         api_key: ``None`` where no key is known. Only a server of one's own answers without one.
         name: what sentences call it; by default the provider, or the address of another server.
         key_variable: the environment variable that sentences tell people to set.
+        profile: all else that is known of it; without it the provider that the protocol comes from.
 
     Raises:
         BadRequestError: ``base_url`` is no address of a server.
     """
 
-    provider: str
-    own_url: str
-    own_name: str
-    own_key_variable: str
+    protocol: str
+    """The provider that the protocol comes from."""
 
     def __init__(
         self,
@@ -60,14 +61,22 @@ class Server(ABC, Generic[ClientT]):
         *,
         name: str | None = None,
         key_variable: str | None = None,
+        profile: Provider | None = None,
     ) -> None:
-        self.base_url = _checked(base_url or self.own_url).rstrip("/")
+        self.profile = profile or preset_provider(self.protocol, {})
+        self.provider = self.profile.name
+        preset = self.profile.preset
+        self.base_url = _checked(base_url or self.profile.base_url).rstrip("/")
         self.api_key = api_key if api_key and api_key.get_secret_value() else None
-        self.is_own = _host(self.base_url) == _host(self.own_url)
-        self.name = name or (self.own_name if self.is_own else f"The server at {_place(self.base_url)}")
-        self.key_variable = self.own_key_variable if key_variable is None else key_variable
+        self.is_own = preset is not None and not preset.is_local and is_at(preset, self.base_url)
+        """Whether it is a provider's own rather than one that people run: it wants a key and has public prices."""
+        title = preset.title if preset is not None and (self.is_own or preset.is_local) else ""
+        self.name = name or title or f"The server at {_place(self.base_url)}"
+        usual = preset.key_env if preset is not None and self.provider in SET_APART else self.profile.key_env
+        self.key_variable = usual if key_variable is None else key_variable
         self._client: ClientT | None = None
         self._lock = asyncio.Lock()
+        self._key_lock = asyncio.Lock()
         self._windows: dict[str, tuple[float, int | None]] = {}
 
     @property
@@ -80,6 +89,38 @@ class Server(ABC, Generic[ClientT]):
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key, as far as can be seen without fetching it."""
+        source = self.profile.key
+        return self.api_key is not None or (source is not None and source.is_there())
+
+    async def find_key(self) -> SecretStr | None:
+        """Return the key, fetched where it comes from if it is not here yet; ``None`` where none is known.
+
+        Raises:
+            AuthenticationError: it cannot be fetched.
+        """
+        async with self._key_lock:
+            if self.api_key is None and self.profile.key is not None:
+                try:
+                    self.api_key = await self.profile.key.fetch()
+                except SettingsError as error:
+                    raise AuthenticationError(
+                        error.sentence, hint=error.hint, provider=self.provider
+                    ) from None
+            return self.api_key
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The further headers that the person wants sent."""
+        return {name: value.get_secret_value() for name, value in self.profile.headers.items()}
+
+    @property
+    def probe_headers(self) -> dict[str, str]:
+        """The headers of a question about models, the key among them."""
+        return bearer(self.api_key) | self.headers
 
     @property
     def key(self) -> str:
@@ -95,7 +136,8 @@ class Server(ABC, Generic[ClientT]):
             place=_place(self.base_url),
             is_own=self.is_own,
             key=self.api_key,
-            key_variable=self.key_variable,
+            secrets=tuple(self.profile.headers.values()),
+            key_variable=self.key_variable if self.profile.key is None else self.profile.key.place,
             silence_s=silence_s,
         )
 
@@ -103,9 +145,9 @@ class Server(ABC, Generic[ClientT]):
         """Return the client that holds the connections.
 
         Raises:
-            AuthenticationError: the provider wants a key and none is known.
+            AuthenticationError: the provider wants a key and none is known, or it cannot be fetched.
         """
-        if self.api_key is None and self.is_own:
+        if await self.find_key() is None and self.is_own:
             raise AuthenticationError(
                 f"There is no key for {self.name}.",
                 hint=f"Set {self.key_variable}, or switch to another model.",
@@ -119,16 +161,32 @@ class Server(ABC, Generic[ClientT]):
     async def window_tokens(self, model: str) -> int | None:
         """Return what a server of one's own says that a model's window is; the providers themselves do not say.
 
-        An answer, also that there is none, holds for a minute.
+        An answer holds for a minute; that there is none, for some seconds: a model may be loaded by then.
         """
         if self.is_own:
             return None
         now = asyncio.get_running_loop().time()
         asked_at, window = self._windows.get(model, (-WINDOW_HOLDS_S, None))
-        if now - asked_at >= WINDOW_HOLDS_S:
-            window = await served_window(f"{self.base_url.removesuffix('/v1')}/v1", self.api_key, model)
+        if now - asked_at >= (WINDOW_HOLDS_S if window else UNKNOWN_HOLDS_S):
+            await self._try_key()
+            window = await served_window(f"{self._root}/v1", self.probe_headers, model)
             self._windows[model] = (now, window)
         return window
+
+    async def models(self, timeout_s: float = PROBE_TIMEOUT_S) -> list[ServedModel] | None:
+        """Return the models that the server lists, ``None`` if it cannot be reached or does not list any."""
+        await self._try_key()
+        url = f"{self._root}/v1" if self.protocol == "anthropic" else self.base_url
+        return await served_models(url, self.probe_headers, timeout_s=timeout_s)
+
+    @property
+    def _root(self) -> str:
+        return self.base_url.removesuffix("/v1")
+
+    async def _try_key(self) -> None:
+        """Fetch the key if there is one; a question about models is asked without it, too."""
+        with suppress(AuthenticationError):
+            await self.find_key()
 
     def _prepare(self) -> ClientT:
         """Import the SDK, what it would import with its first request, and make the client; runs in a thread."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +20,14 @@ from brim.providers.answers import count, mapping, text
 
 PROBE_TIMEOUT_S = 2.0
 _LARGEST_BODY = 4_000_000
-_WINDOW_FIELDS = ("n_ctx", "max_model_len", "context_length", "context_window", "max_context_length")
+_WINDOW_FIELDS = (
+    "n_ctx",
+    "loaded_context_length",
+    "max_model_len",
+    "context_length",
+    "context_window",
+    "max_context_length",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,40 +38,76 @@ class ServedModel:
     window_tokens: int | None
 
 
-async def served_models(base_url: str, api_key: SecretStr | None) -> list[ServedModel] | None:
-    """Return the models that a server lists, ``None`` if it cannot be reached or does not list any."""
-    listed = mapping(await _get(base_url, "models", api_key)).get("data")
-    if not isinstance(listed, list):
+async def served_models(
+    base_url: str, headers: Mapping[str, str], *, timeout_s: float = PROBE_TIMEOUT_S
+) -> list[ServedModel] | None:
+    """Return the models that a server lists, ``None`` if it cannot be reached or does not list any.
+
+    Args:
+        base_url: ends in ``/v1`` with most.
+        headers: the key, and what else is sent.
+        timeout_s: how long each question may take.
+    """
+    asked = _Questions(base_url, headers, timeout_s)
+    entries = _entries(await asked.get("models"), "data")
+    if entries is None:
         return None
-    models = [mapping(entry) for entry in listed]
-    return [ServedModel(name, _window(model)) for model in models if (name := text(model.get("id")))]
+    # LM Studio and Ollama tell more in words of their own.
+    native, loaded = await asyncio.gather(asked.get("/api/v0/models"), asked.get("/api/ps"))
+    studio = {text(entry.get("id")): entry for entry in _entries(native, "data") or ()}
+    windows = {name: _window(entry) for name, entry in studio.items()}
+    windows |= {
+        text(entry.get("name")): count(entry.get("context_length"))
+        for entry in _entries(loaded, "models") or ()
+    }
+    return [
+        ServedModel(name, windows.get(name) or _window(entry))
+        for entry in entries
+        if (name := text(entry.get("id"))) and studio.get(name, {}).get("type") != "embeddings"
+    ]
 
 
-async def served_window(base_url: str, api_key: SecretStr | None, model: str) -> int | None:
+async def served_window(base_url: str, headers: Mapping[str, str], model: str) -> int | None:
     """Return the window that a server gives ``model``, in tokens, or ``None``.
 
-    llama.cpp tells what one conversation gets (``/props``), Ollama what the loaded model has (``/api/ps``),
-    vLLM, LM Studio and most gateways say it in their list of models.
+    llama.cpp tells what one conversation gets (``/props``), Ollama what the loaded model has (``/api/ps``) or
+    will have by its own settings (``num_ctx`` in ``/api/show``), LM Studio, vLLM and most gateways say it in
+    their lists of models. How long a model was trained is no answer: Ollama loads it with less.
     """
-    props, loaded, models = await asyncio.gather(
-        _get(base_url, "/props", api_key),
-        _get(base_url, "/api/ps", api_key),
-        served_models(base_url, api_key),
+    asked = _Questions(base_url, headers, PROBE_TIMEOUT_S)
+    props, loaded, served = await asyncio.gather(
+        asked.get("/props"), asked.get("/api/ps"), served_models(base_url, headers)
     )
     if slot := _slot(props):
         return slot
-    running = mapping(loaded).get("models")
-    for entry in map(mapping, running if isinstance(running, list) else ()):
+    for entry in (running := _entries(loaded, "models")) or ():
         if model in (entry.get("name"), entry.get("model")) and (size := count(entry.get("context_length"))):
             return size
-    served = models or []
-    named = [entry for entry in served if entry.name == model] or (served if len(served) == 1 else [])
+    if running is not None and (size := _num_ctx(await asked.post("/api/show", {"model": model}))):
+        return size
+    models = served or []
+    named = [entry for entry in models if entry.name == model] or (models if len(models) == 1 else [])
     return named[0].window_tokens if named else None
 
 
-async def is_llama(base_url: str, api_key: SecretStr | None) -> bool:
+def bearer(key: SecretStr | None) -> dict[str, str]:
+    """Return the headers that carry a key."""
+    return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+
+
+async def is_llama(base_url: str, headers: Mapping[str, str]) -> bool:
     """Return whether the server is llama.cpp: only it tells what one conversation gets."""
-    return bool(_slot(await _get(base_url, "/props", api_key)))
+    return bool(_slot(await _Questions(base_url, headers, PROBE_TIMEOUT_S).get("/props")))
+
+
+def _entries(page: object, name: str) -> list[dict[str, Any]] | None:
+    listed = mapping(page).get(name)
+    return [mapping(entry) for entry in listed] if isinstance(listed, list) else None
+
+
+def _num_ctx(shown: object) -> int:
+    found = re.search(r"^num_ctx\s+(\d{1,9})\s*$", text(mapping(shown).get("parameters")), re.MULTILINE)
+    return count(int(found[1])) if found else 0
 
 
 def _slot(props: object) -> int:
@@ -77,29 +122,42 @@ def _window(model: dict[str, Any]) -> int | None:
     return None
 
 
-async def _get(base_url: str, path: str, api_key: SecretStr | None) -> object:
-    """Return the JSON at ``path`` (absolute, or below the base URL), ``None`` if there is none to be had."""
-    try:
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
-            return await asyncio.to_thread(_fetch, base_url, path, api_key)
-    except (OSError, ValueError):
-        return None
+class _Questions:
+    """Questions to one server, each answered with JSON, or with ``None`` if there is none to be had."""
 
+    def __init__(self, base_url: str, headers: Mapping[str, str], timeout_s: float) -> None:
+        self._parts = urlsplit(base_url)
+        self._headers = headers
+        self._timeout_s = timeout_s
 
-def _fetch(base_url: str, path: str, api_key: SecretStr | None) -> object:
-    from http.client import HTTPConnection, HTTPException, HTTPSConnection
+    async def get(self, path: str) -> object:
+        """Return what is at ``path``: absolute, or below the base URL."""
+        return await self._asked("GET", path, None)
 
-    parts = urlsplit(base_url)
-    make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = make(parts.hostname or "", parts.port, timeout=PROBE_TIMEOUT_S)
-    headers = {"Authorization": f"Bearer {api_key.get_secret_value()}"} if api_key else {}
-    try:
-        connection.request(
-            "GET", path if path.startswith("/") else f"{parts.path.rstrip('/')}/{path}", headers=headers
-        )
-        response = connection.getresponse()
-        return json.loads(response.read(_LARGEST_BODY)) if response.status == 200 else None
-    except HTTPException:
-        return None
-    finally:
-        connection.close()
+    async def post(self, path: str, body: object) -> object:
+        """Return the answer to ``body``."""
+        return await self._asked("POST", path, json.dumps(body))
+
+    async def _asked(self, method: str, path: str, body: str | None) -> object:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await asyncio.to_thread(self._fetch, method, path, body)
+        except (OSError, ValueError):
+            return None
+
+    def _fetch(self, method: str, path: str, body: str | None) -> object:
+        from http.client import HTTPConnection, HTTPException, HTTPSConnection
+
+        parts = self._parts
+        make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        connection = make(parts.hostname or "", parts.port, timeout=self._timeout_s)
+        try:
+            whole = path if path.startswith("/") else f"{parts.path.rstrip('/')}/{path}"
+            kind = {"Content-Type": "application/json"} if body else {}
+            connection.request(method, whole, body, {**self._headers, **kind})
+            response = connection.getresponse()
+            return json.loads(response.read(_LARGEST_BODY)) if response.status == 200 else None
+        except HTTPException:
+            return None
+        finally:
+            connection.close()

@@ -18,8 +18,8 @@ from brim.cli.edge import DONE, complain
 from brim.cli.output import write, write_json, write_table
 from brim.core.errors import SettingsError
 from brim.core.paths import Paths
-from brim.core.places import Source, variable
-from brim.core.settings import Settings, check_config, load_settings, parse_value, without_secrets
+from brim.core.places import Source, variable, without_secrets
+from brim.core.settings import Settings, check_config, load_settings, parse_value
 
 _STANDARD_INPUT = "-"
 

@@ -20,13 +20,13 @@ from brim.core.catalogue import use_overrides
 from brim.core.errors import BrimError, SettingsError
 from brim.core.overrides import FILE_NAME, load_overrides
 from brim.core.paths import Paths
-from brim.core.places import variable
-from brim.core.settings import Settings, load_settings, without_secrets
+from brim.core.places import variable, without_secrets
+from brim.core.settings import Settings, load_settings
 from brim.core.store.checkup import check_up
 from brim.core.text import visible_line
 from brim.providers.local import BUNDLED_MODEL, find_model, is_installed
 from brim.providers.registry import Registry
-from brim.providers.windows import PROBE_TIMEOUT_S, served_models
+from brim.providers.windows import PROBE_TIMEOUT_S, bearer, served_models
 
 _PROVIDERS = {"openai": "OpenAI", "anthropic": "Anthropic"}
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", None)}
@@ -147,7 +147,7 @@ async def _server(settings: Settings, provider: str) -> Check:
         return _bad(name, f"Nothing answers at {place}.", f"Start it, or change {variable(field)}.")
     if provider != "openai":
         return _good(name, f"{place} can be reached.")
-    models = await served_models(url, settings.openai_api_key)
+    models = await served_models(url, bearer(settings.openai_api_key))
     if models is None:
         mend = "Look at the path in the URL (often it ends in /v1) and at the key."
         return _bad(name, f"{place} can be reached, but lists no models.", mend)

@@ -14,7 +14,7 @@ from brim.core.events import Done, TextDelta, UsageReported, Waiting
 from brim.core.types import AgentConfig, AgentContext, Message
 from brim.providers.anthropic import AnthropicAgent
 from brim.providers.openai import OpenAIAgent
-from brim.providers.windows import served_models
+from brim.providers.windows import bearer, served_models
 from tests.support import llama_server
 from tests.support.llama_server import LlamaServer
 
@@ -143,5 +143,5 @@ async def test_a_llama_server_of_ones_own_counts_exactly_and_tells_how_far_it_ha
 
 
 async def test_the_server_lists_its_model(llama: LlamaServer) -> None:
-    models = await served_models(llama.openai_url, SecretStr(llama.key))
+    models = await served_models(llama.openai_url, bearer(SecretStr(llama.key)))
     assert [model.name for model in models or ()] == [llama.model]

@@ -145,7 +145,7 @@ async def test_then_the_one_used_last_if_it_can_still_be_used(make: Make) -> Non
 
 
 async def test_then_the_first_provider_with_a_key(make: Make) -> None:
-    openai, anthropic = (f"{provider}:{model}" for provider, model in GENERAL_MODELS.items())
+    openai, anthropic = (f"{provider}:{GENERAL_MODELS[provider]}" for provider in ("openai", "anthropic"))
     assert await make(openai_api_key=KEY, anthropic_api_key=KEY).default_model() == openai
     assert await make(anthropic_api_key=KEY).default_model() == anthropic
 
@@ -228,7 +228,7 @@ async def test_a_server_of_ones_own_tells_the_window(
     server: ScriptedServer, pages: dict[str, Any], window: int | None
 ) -> None:
     server.pages = pages
-    assert await served_window(server.openai_url, None, "m") == window
+    assert await served_window(server.openai_url, {}, "m") == window
 
 
 async def test_the_window_is_not_asked_for_with_every_turn(make: Make, server: ScriptedServer) -> None:
@@ -240,8 +240,8 @@ async def test_the_window_is_not_asked_for_with_every_turn(make: Make, server: S
 
 async def test_the_providers_themselves_are_not_asked_for_windows(make: Make) -> None:
     registry = make(openai_api_key=KEY, anthropic_api_key=KEY)
-    for model in GENERAL_MODELS.values():
-        assert await (await registry.agent_for(model)).window_tokens() is None
+    for provider, model in GENERAL_MODELS.items():
+        assert await (await registry.agent_for(f"{provider}:{model}")).window_tokens() is None
 
 
 def test_nothing_heavy_is_imported_before_a_request() -> None:

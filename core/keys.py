@@ -1,0 +1,134 @@
+"""Where a key comes from. It is fetched when it is first needed, and is nowhere in what is shown or logged."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from brim.core.errors import SettingsError
+
+COMMAND_TIMEOUT_S = 10.0
+_LARGEST_KEY_BYTES = 16_384
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySource:
+    """One place that a key is in."""
+
+    place: str
+    """Where a person finds it, e.g. ``GROQ_API_KEY in the environment``."""
+    value: SecretStr | None = None
+    command: str = ""
+    file: Path | None = None
+
+    async def fetch(self) -> SecretStr:
+        """Return the key.
+
+        Raises:
+            SettingsError: there is none to be had. The sentence holds no part of what was read.
+        """
+        if self.value is not None:
+            return self.value
+        said = (
+            await self._printed()
+            if self.file is None
+            else await asyncio.to_thread(_start_of, self.file, self.place)
+        )
+        try:
+            return checked_key(said.decode())
+        except ValueError:
+            what = "printed" if self.file is None else "names a file with"
+            raise SettingsError(
+                f"{self.place} {what} no usable key.", hint=f"A key is {KEY_WORDS}."
+            ) from None
+
+    def is_there(self) -> bool:
+        """Whether there seems to be a key; a command is not run for that."""
+        return self.file is None or self.file.is_file()
+
+    async def _printed(self) -> bytes:
+        """Run the command, without a shell, and return what it prints."""
+        arguments = split_command(self.command)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise SettingsError(f"{self.place} cannot be run: {error.strerror}.") from None
+        try:
+            async with asyncio.timeout(COMMAND_TIMEOUT_S):
+                said, _ = await process.communicate()
+        except TimeoutError:
+            raise SettingsError(
+                f"{self.place} printed no key within {COMMAND_TIMEOUT_S:g} s.",
+                hint="Run it in a terminal: it may be waiting for a password.",
+            ) from None
+        finally:
+            if process.returncode is None:
+                _end(process.pid)
+                await process.wait()
+        if process.returncode:
+            raise SettingsError(
+                f"{self.place} failed with exit code {process.returncode}.",
+                hint="Run it in a terminal to see why.",
+            )
+        return said[:_LARGEST_KEY_BYTES]
+
+
+KEY_WORDS = "printable ASCII characters without a space"
+
+
+def checked_key(text: str) -> SecretStr:
+    """Return a key without the space around it.
+
+    Raises:
+        ValueError: the text is no key.
+    """
+    key = text.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError("not a key")
+    return SecretStr(key)
+
+
+def split_command(command: str) -> Sequence[str]:
+    """Return the arguments of a command, as a shell would cut them; no shell is asked.
+
+    Raises:
+        ValueError: it is empty, or a quotation mark has no second one.
+    """
+    arguments = shlex.split(command)
+    if not arguments:
+        raise ValueError("no command")
+    return arguments
+
+
+def _start_of(file: Path, place: str) -> bytes:
+    try:
+        if not file.is_file():
+            raise SettingsError(f"{place} names no file: {file} is not there.")
+        with file.open("rb") as opened:
+            return opened.read(_LARGEST_KEY_BYTES)
+    except OSError as error:
+        raise SettingsError(f"{place} cannot be read ({file}): {error.strerror}.") from None
+
+
+def _end(pid: int) -> None:
+    """End a command and whatever it has started: it is the first of a session of its own."""
+    with contextlib.suppress(ProcessLookupError):
+        if sys.platform == "win32":
+            os.kill(pid, signal.SIGTERM)
+        else:
+            os.killpg(pid, signal.SIGKILL)
