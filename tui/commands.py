@@ -6,6 +6,7 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from brim.tui.library_commands import LibraryCommands
 from brim.tui.slash import Command, parse
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class NotYetError(Exception):
     """The store is not open yet."""
 
 
-class Commands:
+class Commands(LibraryCommands):
     """Carries out actions for the chat screen, each as a worker so that no key waits for it."""
 
     def __init__(self, screen: ChatScreen) -> None:
@@ -41,6 +42,8 @@ class Commands:
             self._app.tell(found.sentence, is_error=True)
         elif self._screen.controller is None:
             self._screen.keep(text)
+        elif self._screen.editing.message_id is not None:
+            self.run("send_edited", text)
         else:
             self._screen.transcript.action_bottom()
             self.run("send", text)
@@ -143,18 +146,14 @@ class Commands:
         if title.strip():
             await controller.manager.rename(session_id, title)
 
-    async def delete(self, _: str) -> None:
-        await self._controller.delete(self._controller.shown_session().id)
-
-    async def delete_session(self, session_id: str) -> None:
-        await self._controller.delete(session_id)
-
     async def undo(self, _: str) -> None:
         await self._controller.undo_last()
 
-    async def show_again(self, session_id: str) -> None:
-        await self._controller.show_again(session_id)
+    async def show_again(self, message_id: str) -> None:
+        await self._controller.show_again(message_id)
         await self._screen.visits.mark(self._controller)
+
+    # --- files ----------------------------------------------------------------------------------------
 
     async def export(self, argument: str) -> None:
         from brim.tui.exporting import export
@@ -201,6 +200,8 @@ class Commands:
     async def stop(self, _: str) -> None:
         screen = self._screen
         if screen.panes.is_over_focused and screen.panes.close_over():
+            return
+        if screen.composer.has_focus and screen.editing.cancel():
             return
         if screen.controller is not None and screen.controller.is_answering:
             await screen.controller.stop()

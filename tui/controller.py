@@ -9,6 +9,8 @@ from brim.core.errors import BrimError
 from brim.core.events import TurnFailed, TurnFinished, TurnStarted
 from brim.core.types import Message, OutlineRow, Session
 from brim.tui import bridge
+from brim.tui.branching import read_siblings, show_branch
+from brim.tui.elsewhere import Elsewhere
 from brim.tui.undoing import Undo
 from brim.tui.views import AllSessionsView, OpenSessionView
 
@@ -53,6 +55,7 @@ class ChatController:
         self.manager = manager
         self.session: Session | None = None
         self.undo = Undo(screen)
+        self.elsewhere = Elsewhere(screen, self)
         self._screen = screen
         self._model = screen.wanted_model
         self._system_prompt: str | None = None
@@ -145,9 +148,11 @@ class ChatController:
             screen.composer.restore("\n\n".join(filter(None, (session.draft, typed))))
             screen.sessions.set_current(session_id)
             screen.sessions.mark(session_id, unread=False)
+            total = session.messages if len(messages) == TAIL else len(messages)
             await screen.transcript.show(
-                _Source(self.manager, session_id), session.messages, messages, self._places.get(session_id)
+                _Source(self.manager, session_id), total, messages, self._places.get(session_id)
             )
+            read_siblings(screen, self)
             self.undo.opened()
             self._open_view.show_queue(session_id, session.queued)
             self._open_view.show_usage(session_id, await self.manager.context_usage(session_id))
@@ -167,19 +172,36 @@ class ChatController:
         if session_id == self.session_id:
             self._open_view.show_usage(session_id, usage)
 
-    async def show_again(self, session_id: str) -> None:
-        """Read the session shown anew: another branch of it is shown now."""
+    async def show_again(self, message_id: str = "") -> None:
+        """Read the session shown anew: another branch of it is shown now, the one with that message."""
         async with self._switching:
-            if session_id != self.session_id or self._watched is None:
+            session_id = self.session_id
+            if session_id is None or self._watched is None:
                 return
             self._watched.close()
             subscription, messages, live = await self._attach(session_id)
             session = await self.manager.session(session_id)
             self._watched = subscription
+            session.draft = self.shown_session().draft
             self.take(session)
-            await self._screen.transcript.show(_Source(self.manager, session_id), session.messages, messages)
+            await show_branch(self._screen, _Source(self.manager, session_id), messages, message_id)
+            read_siblings(self._screen, self)
+            self._open_view.show_queue(session_id, session.queued)
             self._screen.show_answering(is_answering=live is not None)
             self._watch(subscription, self._open_view)
+
+    async def read_on(self, session: Session) -> None:
+        """Show what another brim has added to the session shown; its other branch, if it went to one."""
+        async with self._switching:
+            messages = await self.manager.tail(session.id, limit=TAIL)
+            if session.id != self.session_id or self.is_answering:
+                return
+            goes_on = self._screen.transcript.take(messages)
+        if goes_on:
+            read_siblings(self._screen, self)
+            self._open_view.show_usage(session.id, await self.manager.context_usage(session.id))
+        else:
+            await self.show_again()
 
     async def _attach(self, session_id: str) -> tuple[Subscription, list[Message], Message | None]:
         """Return a subscription, and the end of the session exactly as it was before its first event."""
@@ -206,6 +228,7 @@ class ChatController:
     async def _leave_shown(self) -> None:
         """Keep the draft and the place of the session shown, and stop watching it."""
         await self._screen.drafts.store()
+        self._screen.editing.leave()
         if self._watched is not None:
             self._watched.close()
             self._watched = None
@@ -240,6 +263,7 @@ class ChatController:
                 self._watched.close()
                 self._watched = None
             self._screen.drafts.forget()
+            self._screen.editing.leave()
             self._show_empty()
 
     # --- asking ---------------------------------------------------------------------------------------
@@ -292,22 +316,15 @@ class ChatController:
         else:
             self.take(await self.manager.set_system_prompt(self.session.id, text))
 
-    async def delete(self, session_id: str) -> None:
-        """Put a session into the bin, and say how to get it back."""
-        session = await self.manager.session(session_id)
-        if session_id == self.session_id:
-            await self._screen.drafts.store()
-        await self.manager.delete(session_id)
-        self.undo.deleted(session_id)
-        self._screen.brim.tell(f"Deleted “{session.display_title}”. Ctrl+Z brings it back.")
-
     async def undo_last(self) -> None:
-        """Bring back the session deleted last, or what the last cleanup took out of the window."""
-        if (deleted := self.undo.session_id) is not None:
-            session = await self.manager.restore(deleted)
-            self.undo.forget_session()
-            self._screen.sessions.put(session)
-            await self.open(session.id)
+        """Bring back what was deleted last, or what the last cleanup took out of the window."""
+        if deleted := self.undo.session_ids:
+            self.undo.forget_sessions()
+            sessions = await self.manager.library.restore(deleted)
+            for session in sessions:
+                self._screen.sessions.put(session)
+            if len(sessions) == 1:
+                await self.open(sessions[0].id)
         elif (message_id := self.undo.message_id) is not None:
             await self.manager.undo_cleanup(self.shown_session().id, message_id)
             self._screen.brim.tell("The cleanup is undone: what fits is back in the window.")

@@ -51,7 +51,8 @@ class DraftKeeper:
         await self._screen.composer.written()
         if self._storing is not None:
             self._storing.stop()
-        controller, draft = self._screen.controller, self._screen.composer.draft
+        controller = self._screen.controller
+        draft = self._screen.editing.draft_of(self._screen.composer.draft)
         if controller is None:
             self._screen.keep_draft(draft)
         else:
@@ -88,7 +89,7 @@ class DraftKeeper:
         """Return what sending the draft now takes; ``None`` where that cannot be said."""
         from brim.core.errors import BrimError
 
-        if controller.session_id is None:
+        if controller.session_id is None or self._screen.editing.message_id is not None:
             return None
         try:
             return (await controller.manager.quote(controller.session_id, draft)).prompt_usd

@@ -1,4 +1,4 @@
-"""The list of sessions as lines: what is loaded so far, grouped by day, newest first."""
+"""The list of sessions as lines: what is loaded so far, those pinned first, then by day, newest first."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from brim.core.types import Session
+
+PINNED = "Pinned"
+"""The name of the group at the top."""
 
 
 def day_name(day: date, today: date) -> str:
@@ -26,11 +29,16 @@ def day_name(day: date, today: date) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ListLine:
-    """A line of the list: a day's name, or a session."""
+    """A line of the list: a day's name or another group's, or a session."""
 
     text: str
-    session_id: str | None = None
-    """``None`` for the name of a day."""
+    session: Session | None = None
+    """``None`` for the name of a group."""
+
+    @property
+    def session_id(self) -> str | None:
+        """The session's id, ``None`` for the name of a group."""
+        return self.session.id if self.session else None
 
 
 class SessionRows:
@@ -44,6 +52,11 @@ class SessionRows:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the sessions loaded, in the order of the list."""
+        return [session.id for session in self._sessions]
 
     @property
     def last(self) -> Session | None:
@@ -100,14 +113,14 @@ class SessionRows:
         lines: list[ListLine] = []
         day = ""
         for session in self._sessions:
-            name = day_name(session.updated_at.astimezone().date(), today)
+            name = PINNED if session.pinned else day_name(session.updated_at.astimezone().date(), today)
             if name != day:
                 lines.append(ListLine(name))
                 day = name
-            lines.append(ListLine(session.display_title, session.id))
+            lines.append(ListLine(session.display_title, session))
         self.lines = lines
 
 
-def _order(session: Session) -> tuple[datetime, str]:
+def _order(session: Session) -> tuple[bool, datetime, str]:
     """Greater is nearer to the top; the id decides between equals, as in the store."""
-    return session.updated_at, session.id
+    return session.pinned, session.updated_at, session.id

@@ -21,12 +21,12 @@ class Undo:
 
     def __init__(self, screen: ChatScreen) -> None:
         self._screen = screen
-        self._deleted: list[tuple[float, str]] = []
+        self._deleted: list[tuple[float, tuple[str, ...]]] = []
         self._cleaned_at = 0.0
 
-    def deleted(self, session_id: str) -> None:
-        """A session was put into the bin."""
-        self._deleted.append((monotonic(), session_id))
+    def deleted(self, *session_ids: str) -> None:
+        """Sessions were put into the bin, all at once."""
+        self._deleted.append((monotonic(), session_ids))
 
     def cleaned(self, receipt: CleanupReceipt) -> None:
         """Messages have left the window of the session shown."""
@@ -37,26 +37,26 @@ class Undo:
         self._cleaned_at = 0.0
 
     @property
-    def session_id(self) -> str | None:
-        """The session that the key brings back, ``None`` where it means something else."""
+    def session_ids(self) -> tuple[str, ...]:
+        """The sessions that the key brings back, none where it means something else."""
         if not self._deleted or monotonic() - self._deleted[-1][0] >= DELETED_S:
-            return None
-        at, session_id = self._deleted[-1]
-        return session_id if at > self._cleaned_at or not self._cleanup else None
+            return ()
+        at, session_ids = self._deleted[-1]
+        return session_ids if at > self._cleaned_at or not self._cleanup else ()
 
-    def forget_session(self) -> None:
-        """The session deleted last is back."""
+    def forget_sessions(self) -> None:
+        """The sessions deleted last are back, or gone for good."""
         self._deleted.pop()
 
     @property
     def message_id(self) -> str | None:
         """The message that keeps the receipt of the cleanup that the key undoes, ``None`` where it means something else."""
-        return self._cleanup if self.session_id is None and not self._is_for_the_draft() else None
+        return self._cleanup if not self.session_ids and not self._is_for_the_draft() else None
 
     @property
     def has_any(self) -> bool:
         """Whether the key is for this and not for the draft."""
-        return self.session_id is not None or self.message_id is not None
+        return bool(self.session_ids) or self.message_id is not None
 
     @property
     def _cleanup(self) -> str | None:

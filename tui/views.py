@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from brim.tui.branching import read_siblings
+
 if TYPE_CHECKING:
     from brim.core.context import ContextUsage
     from brim.core.events import TurnProgressed
@@ -22,8 +24,14 @@ class OpenSessionView:
 
     def begin_turn(self, session_id: str, prompt: Message, answer: Message) -> None:
         """Show a prompt and its empty answer."""
-        del session_id
-        self._screen.transcript.begin(prompt, answer)
+        transcript = self._screen.transcript
+        before = transcript.message_count
+        if not (transcript.rewind(prompt.id) or transcript.rewind(prompt.parent_id)):
+            self._screen.commands.run("show_again", session_id)
+            return
+        if transcript.message_count < before:
+            read_siblings(self._screen, self._controller)
+        transcript.begin(prompt, answer)
         self._screen.show_answering(is_answering=True)
 
     def add_text(self, message_id: str, text: str) -> None:
@@ -70,8 +78,8 @@ class OpenSessionView:
 
     def show_branch(self, session_id: str, message_id: str) -> None:
         """Read the messages of the branch that is shown now."""
-        del message_id
-        self._screen.commands.run("show_again", session_id)
+        del session_id
+        self._screen.commands.run("show_again", message_id)
 
     def show_day(self, total: DayTotal) -> None:
         """The day is no session's: the list's view shows it."""
@@ -156,9 +164,8 @@ class AllSessionsView:
         """The list shows no branches."""
 
     def read_again(self, answering_elsewhere: frozenset[str]) -> None:
-        """Read the list anew."""
-        del answering_elsewhere
-        self._screen.sessions.reload()
+        """Read the list and the session shown anew."""
+        self._controller.elsewhere.changed(answering_elsewhere)
 
     def show_day(self, total: DayTotal) -> None:
         """Show what today has taken."""

@@ -191,7 +191,7 @@ async def test_the_newer_of_two_things_is_undone(tmp_path: Path) -> None:
         await ask(app, pilot, "/cleanup now ")
         await sees(app, pilot, "Ctrl+Z undoes")
         await controller.delete(other.id)
-        assert controller.undo.session_id == other.id
+        assert controller.undo.session_ids == (other.id,)
         assert controller.undo.message_id is None
         await pilot.press("ctrl+z")
         await wait_until(pilot, lambda: controller.session_id == other.id, "the deleted session")

@@ -62,8 +62,8 @@ class Host(ThemedApp):
     def on_session_list_rename_wanted(self, event):
         self.said.append(("rename", event.session_id))
 
-    def on_session_list_delete_wanted(self, event):
-        self.said.append(("delete", event.session_id))
+    def on_session_list_verb_wanted(self, event):
+        self.said.append((event.verb, *event.session_ids))
 
     def on_session_list_new_wanted(self):
         self.said.append(("new",))
@@ -95,7 +95,13 @@ async def test_keys_say_what_is_wanted_of_the_session_under_the_cursor():
         app.list.focus()
         await pilot.press("down", "enter", "e", "end", "delete", "home", "f2", "n")
         one, four, none = (f"{n:016x}" for n in (1, 4, 0))
-        assert app.said == [("open", one), ("rename", one), ("delete", four), ("rename", none), ("new",)]
+        assert app.said == [
+            ("open", one),
+            ("rename", one),
+            ("delete_sessions", four),
+            ("rename", none),
+            ("new",),
+        ]
 
 
 async def test_a_click_opens():
@@ -146,7 +152,7 @@ async def test_the_filter_reads_titles_and_escape_clears_it():
         await wait_until(pilot, lambda: "11 sessions" in str(app.list.border_subtitle), "the titles that fit")
         assert all("n 29" in line for line in app.lines if "Session" in line)
         await pilot.press(*"zzz")
-        await wait_until(pilot, lambda: app.lines[0] == "No title fits.", "the empty list")
+        await wait_until(pilot, lambda: app.lines[0] == "Nothing fits.", "the empty list")
         await pilot.press("escape")
         await wait_until(pilot, lambda: any("Session 0" in line for line in app.lines), "all sessions")
 

@@ -190,17 +190,9 @@ async def test_an_answer_that_did_not_end_says_so_and_is_asked_again(status: Sta
         assert "Half of" in text
         assert ("Look at the plug." in text) == (status is Status.FAILED)
         await pilot.press("r")
-        await wait_until(pilot, lambda: app.of(Transcript.RetryWanted))
-        assert app.of(Transcript.RetryWanted)[0].message_id == "a1"
-
-
-async def test_a_complete_answer_is_not_asked_again() -> None:
-    app = TranscriptHost()
-    async with app.run_test(size=SIZE) as pilot:
-        await app.open(conversation(2), tail=2)
-        await pilot.press("r")
-        await pilot.pause()
-        assert app.of(Transcript.RetryWanted) == []
+        await wait_until(pilot, lambda: app.of(Transcript.MarkWanted))
+        wanted = app.of(Transcript.MarkWanted)[0]
+        assert (wanted.wish, wanted.message_id) == ("regenerate_message", "a1")
 
 
 async def test_above_the_horizon_messages_are_dimmed_and_a_cleanup_leaves_its_record() -> None:

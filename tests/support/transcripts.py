@@ -77,6 +77,9 @@ class TranscriptHost(App[None]):
     def on_transcript_copied(self, message: Transcript.Copied) -> None:
         self.posted.append(message)
 
+    def on_transcript_mark_wanted(self, message: Transcript.MarkWanted) -> None:
+        self.posted.append(message)
+
     def on_transcript_retry_wanted(self, message: Transcript.RetryWanted) -> None:
         self.posted.append(message)
 

@@ -14,11 +14,12 @@ from textual.screen import Screen
 from brim.tui.actions import BY_ID, screen_bindings
 from brim.tui.commands import Commands
 from brim.tui.drafts import DraftKeeper
+from brim.tui.editing import Editing
 from brim.tui.gauges import draft_words
 from brim.tui.panes import Panes
 from brim.tui.state import ScreenState
 from brim.tui.visits import Visits
-from brim.tui.widgets.composer import Composer
+from brim.tui.widgets.composer import PLACEHOLDER, Composer
 from brim.tui.widgets.context_meter import ContextMeter
 from brim.tui.widgets.find_bar import FindBar
 from brim.tui.widgets.header import Header
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from brim.core.types import Session
     from brim.tui.app import BrimApp
     from brim.tui.controller import ChatController
+
+
+EDITING = "editing an earlier prompt – Esc cancels"
+ELSEWHERE = "Another brim is answering in this session"
 
 
 class ChatScreen(Screen[None]):
@@ -67,6 +72,12 @@ class ChatScreen(Screen[None]):
         self._before_connection: list[str] = []
         self.panes = Panes(self)
         self.visits = Visits(self)
+        self.editing = Editing(self)
+        self.answering_elsewhere: frozenset[str] = frozenset()
+        """The sessions that other brims answer in."""
+        self.being_named: set[str] = set()
+        """The sessions whose titles models are writing."""
+        self._is_answering = False
 
     # --- composition ----------------------------------------------------------------------------------
 
@@ -74,7 +85,7 @@ class ChatScreen(Screen[None]):
         """Lay out the panes; nothing in them needs the manager yet."""
         yield Header()
         with Horizontal(id="panes"):
-            yield SessionList(self._load_sessions, self._look_for, id="sessions")
+            yield SessionList(self._load_sessions, self._look_for, fits=self._is_listed, id="sessions")
             with Vertical(id="chat", classes="-active"):
                 yield Transcript(id="transcript")
                 yield FindBar()
@@ -95,19 +106,22 @@ class ChatScreen(Screen[None]):
     async def _load_sessions(self, limit: int, after: Session | None, title: str) -> list[Session]:
         if self.controller is None:
             return []
-        from brim.core.search import parse
-        from brim.core.types import SessionFilter
+        from brim.tui.listing import filter_of
 
-        query = parse(title)
-        only = SessionFilter(
-            title=query.title if query.has_filters else title, tag=query.tag, pinned_first=True
-        )
-        return await self.controller.manager.list_sessions(limit=limit, after=after, only=only)
+        return await self.controller.manager.list_sessions(limit=limit, after=after, only=filter_of(title))
+
+    @staticmethod
+    def _is_listed(session: Session, text: str) -> bool:
+        from brim.tui.listing import fits
+
+        return fits(session, text)
 
     def _look_for(self, text: str) -> Results | None:
         if self.controller is None:
             return None
-        return self.controller.manager.searching.look(text, as_typed=True)
+        from brim.tui.listing import words_of
+
+        return self.controller.manager.searching.look(words_of(text), as_typed=True)
 
     async def connected(self, manager: SessionManager) -> None:
         """Fill the panes and send what was asked before the store was open."""
@@ -120,6 +134,7 @@ class ChatScreen(Screen[None]):
         for text in self._before_connection:
             self.commands.run("send", text)
         self._before_connection.clear()
+        manager.neighbours.watch()
         if controller.model is None:
             self.commands.run("welcome")
 
@@ -207,9 +222,9 @@ class ChatScreen(Screen[None]):
     def _rename_wanted(self, event: SessionList.RenameWanted) -> None:
         self.commands.run("rename_session", event.session_id)
 
-    @on(SessionList.DeleteWanted)
-    def _delete_wanted(self, event: SessionList.DeleteWanted) -> None:
-        self.commands.run("delete_session", event.session_id)
+    @on(SessionList.VerbWanted)
+    def _verb_wanted(self, event: SessionList.VerbWanted) -> None:
+        self.commands.run(event.verb, " ".join(event.session_ids))
 
     @on(Transcript.FindChanged)
     def _found(self, event: Transcript.FindChanged) -> None:
@@ -224,8 +239,8 @@ class ChatScreen(Screen[None]):
         self.brim.tell(event.sentence, is_error=True)
 
     @on(Transcript.RetryWanted)
-    def _retry_wanted(self) -> None:
-        self.commands.run("retry")
+    def _retry_wanted(self, event: Transcript.RetryWanted) -> None:
+        self.commands.run("regenerate_message", event.message_id)
 
     @on(Transcript.MarkWanted)
     def _mark_wanted(self, event: Transcript.MarkWanted) -> None:
@@ -264,23 +279,49 @@ class ChatScreen(Screen[None]):
         self.header.set_title(session.display_title if session else "New session")
         self.header.set_model(model)
         self.header.set_cost(session)
+        self.show_notes()
+        self.show_hints()
         for meter in self.meters:
             meter.set_session(session)
 
     def show_draft(self, tokens: int, usd: Decimal | None = None) -> None:
         """Show what the draft weighs, and what sending it now takes where that is known."""
-        self.composer.border_title = draft_words(tokens, usd) or None
+        words = draft_words(tokens, usd)
+        if self.editing.message_id is not None:
+            words = f"{EDITING} · {words}" if words else EDITING
+        self.composer.border_title = words or None
         for meter in self.meters:
             meter.set_draft(tokens)
 
     def show_answering(self, *, is_answering: bool) -> None:
-        """Say at the composer what its keys do now."""
-        hints = [f"{BY_ID[name].key_label} {word}" for name, word in self._hints(is_answering)]
-        self.chat_pane.border_subtitle = " · ".join(hints)
+        """Say at the composer what its keys do while the session is answered, or not."""
+        self._is_answering = is_answering
+        self.show_hints()
 
-    @staticmethod
-    def _hints(is_answering: bool) -> Iterator[tuple[str, str]]:
-        yield "send", "queue" if is_answering else "send"
+    def show_hints(self) -> None:
+        """Say at the composer what its keys do now, and why they might not."""
+        session_id = self.controller.session_id if self.controller else None
+        is_elsewhere = session_id in self.answering_elsewhere and not self._is_answering
+        hints = [f"{BY_ID[name].key_label} {word}" for name, word in self._hints()]
+        self.chat_pane.border_subtitle = ELSEWHERE if is_elsewhere else " · ".join(hints)
+        self.composer.placeholder = f"{ELSEWHERE} …" if is_elsewhere else PLACEHOLDER
+        self.composer.set_class(self.editing.message_id is not None, "-editing")
+        if self.composer.border_title is None or EDITING in str(self.composer.border_title):
+            self.show_draft(0)
+
+    def _hints(self) -> Iterator[tuple[str, str]]:
+        is_editing = self.editing.message_id is not None
+        yield "send", "queue" if self._is_answering else "ask this instead" if is_editing else "send"
         yield "newline", "newline"
-        if is_answering:
-            yield "stop", "stop"
+        if self._is_answering or is_editing:
+            yield "stop", "cancel" if is_editing else "stop"
+
+    def show_notes(self) -> None:
+        """Show what there is to say of the session beside its title."""
+        session = self.controller.session if self.controller else None
+        notes = []
+        if session is not None:
+            notes += ["writing a title …"] if session.id in self.being_named else []
+            notes += ["archived"] if session.archived else []
+            notes += [f"#{tag}" for tag in session.tags]
+        self.header.set_note(" ".join(notes))

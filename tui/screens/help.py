@@ -14,7 +14,7 @@ from textual.widgets import Static
 from brim.tui.actions import ACTIONS, GROUPS, Action, key_label
 
 _KEYS_CELLS = 16
-_SLASH_CELLS = 10
+_SLASH_CELLS = 12
 
 
 def help_text() -> Content:

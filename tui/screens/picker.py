@@ -57,6 +57,7 @@ class PickerScreen(ModalScreen[str | None]):
         load: gives the choices for what was typed.
         current: the value that is chosen at first.
         preview: is told each value the choice moves to.
+        verb: says what Enter does.
     """
 
     CSS_PATH = "dialogs.tcss"
@@ -69,19 +70,26 @@ class PickerScreen(ModalScreen[str | None]):
     ]
 
     def __init__(
-        self, title: str, load: Load, *, current: str = "", preview: Callable[[str], None] | None = None
+        self,
+        title: str,
+        load: Load,
+        *,
+        current: str = "",
+        preview: Callable[[str], None] | None = None,
+        verb: str = "take",
     ) -> None:
         super().__init__()
         self._title = title
         self._load = load
         self._current = current
         self._preview = preview
+        self._verb = verb
 
     def compose(self) -> ComposeResult:
         """A box with a field and a list."""
         with Vertical(id="dialog") as box:
             box.border_title = Content(visible_line(self._title))
-            box.border_subtitle = "Enter take · Esc cancel"
+            box.border_subtitle = f"Enter {self._verb} · Esc cancel"
             yield Input(placeholder="Type to filter", compact=True)
             yield OptionList(markup=False, compact=True)
 

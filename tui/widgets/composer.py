@@ -16,6 +16,8 @@ from brim.tui.recall import Recall
 from brim.tui.slash import complete
 from brim.tui.widgets.slash_list import SlashList
 
+PLACEHOLDER = "Write a message, or / for commands"
+
 
 class Composer(TextArea):
     """A multi-line field. What it holds is `draft`; its owner decides what sending means."""
@@ -53,9 +55,7 @@ class Composer(TextArea):
             self.pages = pages
 
     def __init__(self, *, id: str | None = None, commands: SlashList | None = None) -> None:  # noqa: A002
-        super().__init__(
-            id=id, placeholder="Write a message, or / for commands", highlight_cursor_line=False, compact=True
-        )
+        super().__init__(id=id, placeholder=PLACEHOLDER, highlight_cursor_line=False, compact=True)
         self.cursor_blink = False
         self.match_cursor_bracket = False
         self.queue_waits = False
@@ -89,6 +89,10 @@ class Composer(TextArea):
     def fill_recall(self, prompts: list[str]) -> None:
         """Take earlier prompts, newest first."""
         self._recall.fill(prompts)
+
+    def remember(self, text: str) -> None:
+        """Keep a text among the earlier prompts, as the newest."""
+        self._recall.sent(text)
 
     def _put(self, text: str) -> None:
         self.load_text(self._pasted.mark(typed(text)))

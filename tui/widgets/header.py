@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from brim.core.types import Session
 
 
+_NOTE_GAP, _LEAST_NOTE = 2, 6
+
+
 def cut(text: str, width: int) -> str:
     """Return ``text`` in at most ``width`` cells, with an ellipsis where something is missing."""
     if cell_len(text) <= width:
@@ -40,6 +43,7 @@ class Header(Widget):
         self._title = ""
         self._model = ""
         self._cost = ""
+        self._note = ""
 
     def set_title(self, title: str) -> None:
         """Show the title of the session."""
@@ -53,6 +57,10 @@ class Header(Widget):
         """Show what the session has cost so far."""
         self._set("_cost", cost_of(session))
 
+    def set_note(self, note: str) -> None:
+        """Show what else there is to say of the session, where there is room."""
+        self._set("_note", visible_line(note))
+
     def _set(self, name: str, value: str) -> None:
         if getattr(self, name) != value:
             setattr(self, name, value)
@@ -62,13 +70,20 @@ class Header(Widget):
         """Draw the line."""
         width = self.content_size.width
         right = cut(" · ".join(part for part in (self._model, self._cost) if part), max(0, width - 8))
-        left = cut(self._title, width - cell_len(right) - len("brim · ") - 2)
+        room = width - cell_len(right) - len("brim · ") - 2
+        left = cut(self._title, room)
         gap = width - cell_len("brim") - cell_len(right)
         if left:
             gap -= cell_len(left) + len(" · ")
+        note = cut(self._note, room - cell_len(left) - _NOTE_GAP) if self._note else ""
+        if cell_len(note) < min(_LEAST_NOTE, cell_len(self._note)):
+            note = ""
+        if note:
+            gap -= cell_len(note) + _NOTE_GAP
         return Content.assemble(
             ("brim", "bold $primary"),
             (f" · {left}" if left else "", "$foreground"),
+            (f"{' ' * _NOTE_GAP}{note}" if note else "", "$text-muted"),
             " " * max(1, gap),
             (right, "$text-muted"),
         )

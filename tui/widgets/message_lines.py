@@ -47,8 +47,15 @@ def line_of(parts: Parts, width: int, *, right: Parts = ()) -> Line:
     return Line(segments, cells, 0, 0)
 
 
-def header(message: Message, inks: TranscriptInks, width: int, *, live: bool) -> Line:
-    """Return who speaks, and at the right when, or what the answer took."""
+def header(
+    message: Message,
+    inks: TranscriptInks,
+    width: int,
+    *,
+    live: bool,
+    branch: tuple[int, int] | None = None,
+) -> Line:
+    """Return who speaks, and at the right when, or what the answer took, and which of the branches it is."""
     if message.role == "user":
         name, style = "You", inks.user
     elif message.role == "assistant":
@@ -63,7 +70,19 @@ def header(message: Message, inks: TranscriptInks, width: int, *, live: bool) ->
         right.append("◆ pinned")
     if message.left_out:
         right.append("✕ left out")
-    return line_of([(name, style)], width, right=[(" · ".join(right), inks.markdown.dim)] if right else ())
+    left = [(name, style)]
+    words = " · ".join(right)
+    figures = [(words, inks.markdown.dim)] if words else []
+    if branch is None:
+        return line_of(left, width, right=figures)
+    number, count = branch
+    places = [
+        ("  " if figures else "", inks.markdown.dim),
+        (f"‹{number}", inks.marker + Style(meta={"branch": -1})),
+        (f"/{count}›", inks.marker + Style(meta={"branch": 1})),
+    ]
+    room = width - cell_len(name) - sum(cell_len(text) for text, _ in places) - _LEAST_GAP
+    return line_of(left, width, right=[*(figures if cell_len(words) <= room else ()), *places])
 
 
 def _figures(message: Message) -> list[str]:

@@ -46,6 +46,8 @@ class MessageView:
         self.unfolded = set(unfolded)
         self.waiting = ""
         self.horizon = False
+        self.branch: tuple[int, int] | None = None
+        """Which of how many messages beside each other it is."""
         self.receipt = ReceiptView()
         self.sections: list[Section] = []
         self.height = 0
@@ -222,7 +224,7 @@ class MessageView:
         folded_out = "receipt" in self.unfolded
         if record is not None and not record.after_answer:
             yield from self.receipt.sections(record, inks, width, unfolded=folded_out)
-        yield _lines("header", [shapes.header(message, inks, width, live=self.live)])
+        yield _lines("header", [shapes.header(message, inks, width, live=self.live, branch=self.branch)])
         yield from self._build_reasoning(width, inks)
         yield from self._build_body(width, inks, parts)
         if self.waiting and not self.content:

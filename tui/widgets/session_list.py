@@ -3,209 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from rich.cells import cell_len
-from rich.segment import Segment
-from rich.style import Style
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
 from textual.timer import Timer
 from textual.widgets import Input
 
-from brim.core.text import visible_line
-from brim.tui.session_rows import SessionRows
-from brim.tui.widgets.header import cut
+from brim.tui.widgets import session_rows_view
 from brim.tui.widgets.search_hits import Look, SearchHits
+from brim.tui.widgets.session_rows_view import SessionRowsView
 
 if TYPE_CHECKING:
     from brim.core.types import Session
 
 Load = Callable[[int, "Session | None", str], Awaitable["list[Session]"]]
-"""Reads a page: at most so many sessions, after that one, with that in their title."""
+"""Reads a page: at most so many sessions, after that one, of those that fit what is typed."""
+Fits = Callable[["Session", str], bool]
+"""Whether a session is among those that fit what is typed."""
 
 PAGE = 50
 """How many sessions are read at once."""
 
-_AHEAD, _FILTER_DELAY_S = 20, 0.04
-_STREAMING, _UNREAD = "⟳", "●"
+_FILTER_DELAY_S = 0.04
 
 
-class SessionRowsView(ScrollView, can_focus=True):
-    """The lines of the list, drawn from what is loaded."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "step(-1)", "Up", show=False, id="sessions_up"),
-        Binding("down,j", "step(1)", "Down", show=False, id="sessions_down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="sessions_page_up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="sessions_page_down"),
-        Binding("home", "step(-1000000)", "First", show=False, id="sessions_first"),
-        Binding("end", "step(1000000)", "Last", show=False, id="sessions_last"),
-        Binding("enter", "open", "Open", show=False, id="sessions_open"),
-        Binding("n", "want_new", "New session", show=False, id="sessions_new"),
-        Binding("f2,e", "want_rename", "Rename", show=False, id="sessions_rename"),
-        Binding("delete,d", "want_delete", "Delete", show=False, id="sessions_delete"),
-        Binding("slash", "filter", "Search titles", show=False, id="sessions_filter"),
-    ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "sessions--day",
-        "sessions--row",
-        "sessions--cursor",
-        "sessions--current",
-        "sessions--mark",
-        "sessions--hint",
-    }
-    DEFAULT_CSS = """
-    SessionRowsView {
-        height: 1fr;
-        background: $background;
-        scrollbar-size-vertical: 1;
-    }
-    SessionRowsView > .sessions--day { color: $dim; text-style: bold; background: $background; }
-    SessionRowsView > .sessions--row { color: $foreground; background: $background; }
-    SessionRowsView > .sessions--current { color: $primary; text-style: bold; background: $background; }
-    SessionRowsView > .sessions--cursor { color: $foreground; background: $panel; }
-    SessionRowsView > .sessions--mark { color: $accent; }
-    SessionRowsView > .sessions--hint { color: $dim; background: $background; }
-    """
-
-    class NearEnd(Message):
-        """The reader comes to the end of what is loaded."""
-
-    class LeftDownwards(Message):
-        """The cursor was moved down from the last session."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows = SessionRows()
-        self.current: str | None = None
-        self.streaming: set[str] = set()
-        self.unread: set[str] = set()
-        self.hint = "Loading …"
-        """What to say where there are no rows."""
-        self._cursor: str | None = None
-
-    # --- what is under the cursor ---------------------------------------------------------------------
-
-    @property
-    def cursor(self) -> str | None:
-        """The id of the session that keys act on."""
-        if self._cursor and self.rows.line_of(self._cursor) is not None:
-            return self._cursor
-        if self.rows.line_of(self.current) is not None:
-            return self.current
-        line = self.rows.step(0, 0)
-        return self.rows.lines[line].session_id if self.rows.lines else None
-
-    def changed(self) -> None:
-        """Draw again after the rows or marks have changed."""
-        self.virtual_size = Size(self.size.width, len(self.rows.lines))
-        self.refresh()
-        self._look_ahead()
-
-    def _look_ahead(self) -> None:
-        if not self.rows.is_whole and self.scroll_offset.y + self.size.height + _AHEAD > len(self.rows.lines):
-            self.post_message(self.NearEnd())
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Ask for the next page in time."""
-        super().watch_scroll_y(old_value, new_value)
-        self._look_ahead()
-
-    def on_resize(self) -> None:
-        """Fill what has become visible."""
-        self.changed()
-
-    # --- keys and mouse -------------------------------------------------------------------------------
-
-    def action_step(self, by: int) -> None:
-        """Move the cursor by sessions."""
-        before = self.rows.line_of(self.cursor)
-        if before is None:
-            return
-        line = self.rows.step(before, by)
-        if line == before and by == 1:
-            self.post_message(self.LeftDownwards())
-        self._cursor = self.rows.lines[line].session_id
-        above = max(0, line - 1)  # the day's name, if the line is the day's first
-        self.scroll_to_region(Region(0, above, 1, line - above + 1), animate=False, force=True)
-        self.refresh()
-
-    def action_page(self, by: int) -> None:
-        """Move the cursor by a screenful."""
-        self.action_step(by * max(1, self.size.height - 2))
-
-    def _post(
-        self, kind: type[SessionList.Selected | SessionList.RenameWanted | SessionList.DeleteWanted]
-    ) -> None:
-        if (session_id := self.cursor) is not None:
-            self.post_message(kind(session_id))
-
-    def action_open(self) -> None:
-        """Open the session under the cursor."""
-        self._post(SessionList.Selected)
-
-    def action_want_rename(self) -> None:
-        """Ask for a new title."""
-        self._post(SessionList.RenameWanted)
-
-    def action_want_delete(self) -> None:
-        """Ask to put it into the bin."""
-        self._post(SessionList.DeleteWanted)
-
-    def action_want_new(self) -> None:
-        """Ask for a new session."""
-        self.post_message(SessionList.NewWanted())
-
-    def action_filter(self) -> None:
-        """Go to the field that filters."""
-        self.screen.query_one("#session-filter").focus()
-
-    def on_click(self, event: events.Click) -> None:
-        """Open the session that was clicked."""
-        number = event.y + self.scroll_offset.y
-        if number < len(self.rows.lines) and (session_id := self.rows.lines[number].session_id):
-            self._cursor = session_id
-            self.action_open()
-
-    # --- drawing --------------------------------------------------------------------------------------
-
-    def render_line(self, y: int) -> Strip:
-        """Draw one line of the list."""
-        width = self.scrollable_content_region.width
-        number = y + self.scroll_offset.y
-        if not self.rows.lines:
-            style = self.get_component_rich_style("sessions--hint")
-            return _line(cut(self.hint, width) if y == 0 else "", width, style)
-        if number >= len(self.rows.lines):
-            return Strip.blank(width, self.get_component_rich_style("sessions--row"))
-        line = self.rows.lines[number]
-        if line.session_id is None:
-            return _line(cut(line.text, width), width, self.get_component_rich_style("sessions--day"))
-        return self._session_line(visible_line(line.text), line.session_id, width)
-
-    def _session_line(self, title: str, session_id: str, width: int) -> Strip:
-        is_cursor = self.has_focus and session_id == self.cursor
-        is_current = session_id == self.current
-        name = "cursor" if is_cursor else "current" if is_current else "row"
-        style = self.get_component_rich_style(f"sessions--{name}")
-        mark = _STREAMING if session_id in self.streaming else _UNREAD if session_id in self.unread else " "
-        text = ("▌" if is_current else " ") + cut(title, max(0, width - 4))
-        gap = " " * max(0, width - cell_len(text) - 2)
-        marked = style + Style(color=self.get_component_rich_style("sessions--mark").color)
-        strip = Strip([Segment(text + gap, style), Segment(mark + " ", marked)])
-        return strip.crop(0, width)
-
-
-def _line(text: str, width: int, style: Style) -> Strip:
-    return Strip([Segment(text, style)]).extend_cell_length(width, style).crop(0, width)
+def _has_title(session: Session, text: str) -> bool:
+    return text.lower() in session.title.lower()
 
 
 class SessionList(Vertical):
@@ -214,6 +41,7 @@ class SessionList(Vertical):
     Args:
         load: reads a page of sessions.
         look: begins a search of messages; ``None`` for titles only.
+        fits: tells of a session that is new or has changed whether it is listed.
     """
 
     DEFAULT_CSS = """
@@ -232,30 +60,22 @@ class SessionList(Vertical):
     ]
     BORDER_TITLE = "Sessions"
 
-    @dataclass
-    class Selected(Message):
-        """The person wants to open a session."""
+    Selected: TypeAlias = session_rows_view.Selected
+    RenameWanted: TypeAlias = session_rows_view.RenameWanted
+    VerbWanted: TypeAlias = session_rows_view.VerbWanted
+    NewWanted: TypeAlias = session_rows_view.NewWanted
 
-        session_id: str
-
-    @dataclass
-    class RenameWanted(Message):
-        """The person wants to give a session another title."""
-
-        session_id: str
-
-    @dataclass
-    class DeleteWanted(Message):
-        """The person wants to put a session into the bin."""
-
-        session_id: str
-
-    class NewWanted(Message):
-        """The person wants a new session."""
-
-    def __init__(self, load: Load, look: Look | None = None, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(
+        self,
+        load: Load,
+        look: Look | None = None,
+        *,
+        fits: Fits = _has_title,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
         super().__init__(id=id)
         self._load = load
+        self._fits = fits
         self._view = SessionRowsView()
         self._field = Input(placeholder="/ search", id="session-filter", select_on_focus=False)
         self._hits = SearchHits(look or (lambda _: None))
@@ -295,13 +115,24 @@ class SessionList(Vertical):
         """Read the first page anew."""
         self.run_worker(self._read_first(), group="sessions", exclusive=True)
 
+    async def read_again(self) -> None:
+        """Read what is loaded anew, as far as it has been looked at; what is seen stays where it is."""
+        rows, text = self._view.rows, self._field.value.strip()
+        wanted = [self._view.cursor, *self._view.chosen]
+        seen = self._view.scroll_offset.y + self._view.size.height
+        line = max([seen, *(rows.line_of(session_id) or 0 for session_id in wanted)])
+        limit = max(PAGE, sum(1 for each in rows.lines[: line + 1] if each.session_id))
+        page = await self._load(limit, None, text)
+        if text == self._field.value.strip() and not self._is_loading:
+            self._view.replace(page, is_last=len(page) < limit)
+            self._show()
+
     def put(self, session: Session) -> None:
         """Show a session that is new or has changed at its place."""
-        wanted = self._field.value.strip().lower()
-        if wanted and wanted not in session.title.lower():
-            self._view.rows.remove(session.id)
-        else:
+        if self._fits(session, self._field.value.strip()):
             self._view.rows.put(session)
+        else:
+            self._view.rows.remove(session.id)
         self._show()
 
     def drop(self, session_id: str) -> None:
@@ -317,6 +148,20 @@ class SessionList(Vertical):
             elif value is not None:
                 marked.discard(session_id)
         self._view.refresh()
+
+    def set_elsewhere(self, session_ids: frozenset[str]) -> None:
+        """Mark the sessions that other brims answer in, and no others."""
+        self._view.elsewhere = session_ids
+        self._view.refresh()
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The ids of the sessions that keys act on: those chosen, else the one under the cursor."""
+        return self._view.targets
+
+    def choose_none(self) -> None:
+        """Let go of what is chosen."""
+        self._view.choose_none()
 
     def set_current(self, session_id: str | None) -> None:
         """Mark the session that is shown; ``None`` for one that does not exist yet."""
@@ -350,10 +195,19 @@ class SessionList(Vertical):
 
     def _show(self) -> None:
         rows = self._view.rows
-        self._view.hint = "No title fits." if self._field.value.strip() else "No sessions yet."
+        self._view.hint = "Nothing fits." if self._field.value.strip() else "No sessions yet."
+        self._view.chosen.intersection_update(rows.ids)
+        self._show_count()
+        self._view.changed()
+
+    @on(SessionRowsView.ChoiceChanged)
+    def _show_count(self) -> None:
+        rows = self._view.rows
+        if self._view.chosen:
+            self.border_subtitle = f"{len(self._view.chosen):,} chosen · Esc none"
+            return
         more = "" if rows.is_whole else "+"
         self.border_subtitle = f"{len(rows):,}{more} sessions" if len(rows) != 1 else "1 session"
-        self._view.changed()
 
     # --- the filter -----------------------------------------------------------------------------------
 

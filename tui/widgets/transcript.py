@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from textual.actions import SkipAction
 
 from brim.tui.pacing import Pacer
+from brim.tui.widgets.transcript_branches import TranscriptBranches, View
 from brim.tui.widgets.transcript_column import MOVE_BUDGET_S
 from brim.tui.widgets.transcript_find import Hit
 from brim.tui.widgets.transcript_finding import TranscriptFinding
 from brim.tui.widgets.transcript_inks import TranscriptInks
-from brim.tui.widgets.transcript_marks import TranscriptMarks
 from brim.tui.widgets.transcript_model import Place, TranscriptModel, TranscriptSource
 
 if TYPE_CHECKING:
-    from brim.core.types import CleanupReceipt, Message, ToolCall
+    from brim.core.types import CleanupReceipt, Message, OutlineRow, ToolCall
 
 DEFAULT_HINT = (
     "What would you like to know?",
@@ -31,7 +31,7 @@ DEFAULT_HINT = (
 )
 
 
-class Transcript(TranscriptFinding, TranscriptMarks, can_focus=True):
+class Transcript(TranscriptFinding, TranscriptBranches, can_focus=True):
     """Shows a session's messages and lets the person read, fold, select, copy and find.
 
     Args:
@@ -79,6 +79,33 @@ class Transcript(TranscriptFinding, TranscriptMarks, can_focus=True):
         await asyncio.to_thread(_load_renderer)
         if show == self._shows:
             self._begin_anew(TranscriptModel(source, total, messages), place)
+
+    def show_path(
+        self,
+        source: TranscriptSource,
+        path: Sequence[OutlineRow],
+        tail: Sequence[Message],
+        near: Sequence[Message],
+        view: View,
+    ) -> None:
+        """Show the whole path of the session that is shown anew, at once.
+
+        Args:
+            source: gives other texts.
+            path: all its messages, without texts.
+            tail: the last ones.
+            near: those around the place.
+            view: where to be, and what is chosen.
+        """
+        self._shows += 1
+        model = TranscriptModel(source, len(path), tail)
+        siblings = self.column.model.siblings
+        model.set_outline(path)
+        entries = {row.id: entry for entry, row in enumerate(path)}
+        model.put([entries[message.id] for message in near if message.id in entries], near)
+        model.set_siblings(siblings)
+        self._begin_anew(model, view.place)
+        self.current = view.chosen if view.chosen is not None and view.chosen < model.count else None
 
     def clear(self) -> None:
         """Show a session without messages."""
@@ -133,6 +160,54 @@ class Transcript(TranscriptFinding, TranscriptMarks, can_focus=True):
                 self.finder.truncate(entry + 1)
         column.append(model.append(answer))
         self._sync(repaint=True)
+
+    def rewind(self, message_id: str | None) -> bool:
+        """Take away all that comes after a message (``None``: everything), where a branch begins.
+
+        Returns whether the message is known.
+        """
+        model = self.column.model
+        entry = -1 if message_id is None else model.entry_of(message_id)
+        if entry is None:
+            return False
+        if entry + 1 < model.count:
+            self.column.truncate(entry + 1)
+            self.column.viewport.follow()
+            self.selector.clear()
+            self.current = None
+            if self.finder is not None:
+                self.finder.truncate(entry + 1)
+            self._sync(repaint=True)
+        return True
+
+    def take(self, messages: Sequence[Message]) -> bool:
+        """Show the last messages as another brim has written them: what changed, and what is new at the end.
+
+        Returns whether they go on from what is shown; where they do not, nothing is done.
+        """
+        model = self.column.model
+        known = [model.entry_of(message.id) for message in messages]
+        last = model.ids[model.count - 1] if model.count else ""
+        new = next((at + 1 for at, message in enumerate(messages) if message.id == last), 0)
+        if (model.count and not new) or None in known[:new] or any(at is not None for at in known[new:]):
+            return False
+        for message, entry in zip(messages, known, strict=True):
+            if entry is None:
+                self.column.append(model.append(message))
+            elif entry in model.messages:
+                self._take_one(entry, message)
+        model.set_marks(messages)
+        self._sync(repaint=True)
+        return True
+
+    def _take_one(self, entry: int, message: Message) -> None:
+        view = self.column.model.view(entry)
+        if view is None or (view.message == message and view.content == message.content):
+            return
+        if message.status == "streaming" and message.content.startswith(view.content):
+            self.add_text(message.id, message.content[len(view.content) :])
+        else:
+            self.settle(message)
 
     def add_text(self, message_id: str, text: str) -> None:
         """Add text at the end of an answer; it is on the screen a moment later."""

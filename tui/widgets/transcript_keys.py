@@ -40,7 +40,6 @@ class TranscriptKeys(TranscriptView):
         key("y", "copy_message", "Copy message"),
         key("c", "copy_code", "Copy code block"),
         key("space,enter", "toggle_fold", "Fold"),
-        key("r", "retry", "Retry"),
         key("n", "find_next", "Next hit"),
         key("N", "find_previous", "Previous hit"),
         key("ctrl+c,super+c", "copy_selection", "Copy selection"),
@@ -153,7 +152,7 @@ class TranscriptKeys(TranscriptView):
         view = self.column.model.view(entry) if entry is not None else None
         return None if entry is None or view is None else (entry, view)
 
-    # --- folding, retrying ------------------------------------------------------------------------
+    # --- folding ----------------------------------------------------------------------------------
 
     def action_toggle_fold(self) -> None:
         """Fold or unfold everything that folds in the chosen message, or the last one seen that has such."""
@@ -176,13 +175,6 @@ class TranscriptKeys(TranscriptView):
         """Lay out a message that is seen again, and paint it."""
         self.column.measure_one(entry)
         self._sync(repaint=True)
-
-    def action_retry(self) -> None:
-        """Ask for the chosen answer again, if it failed or was cut off."""
-        entry = self.current if self.current is not None else self.column.model.count - 1
-        message = self.column.model.messages.get(entry)
-        if message is not None and message.status in ("failed", "stopped", "interrupted"):
-            self.post_message(self.RetryWanted(message.id))
 
     # --- copying ----------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -85,6 +85,8 @@ class TranscriptModel:
         """The number of the first message that the model sees."""
         self.missing: set[int] = set()
         """Messages that the source did not give."""
+        self.siblings: Mapping[str, tuple[str, ...]] = {}
+        """For each message that stands beside others all of them, itself included, oldest first."""
         self.latest_cleanup: str | None = None
         """The message that keeps the receipt of the last cleanup that is not undone."""
         self._cleaned: dict[str, bool] = {}
@@ -227,6 +229,7 @@ class TranscriptModel:
             message = self.messages[entry]
             view = MessageView(message, self._unfolded.get(message.id, frozenset()))
             view.horizon = entry == self.horizon > 0
+            view.branch = self._branch(message.id)
             view.receipt.undoable = message.id == self.latest_cleanup
             self.views[entry] = view
         return view
@@ -257,6 +260,21 @@ class TranscriptModel:
                 self.views[entry].settle(message)
             self._note_receipts([message])
         return entry
+
+    # --- branches ---------------------------------------------------------------------------------
+
+    def set_siblings(self, places: Mapping[str, tuple[str, ...]]) -> bool:
+        """Note which messages stand beside others; returns whether one known by its lines looks different now."""
+        self.siblings = places
+        touched = [view for view in self.views.values() if view.branch != self._branch(view.message.id)]
+        for view in touched:
+            view.branch = self._branch(view.message.id)
+            view.refresh()
+        return bool(touched)
+
+    def _branch(self, message_id: str) -> tuple[int, int] | None:
+        places = self.siblings.get(message_id)
+        return (places.index(message_id) + 1, len(places)) if places else None
 
     # --- what the model sees ----------------------------------------------------------------------
 

@@ -1,0 +1,153 @@
+"""Branches on the screen: going between them, asking differently, asking again, and forking."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brim.core.errors import BrimError
+from brim.tui.choosing import choose_model
+from brim.tui.sending import attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from brim.core.types import Message, OutlineRow
+    from brim.tui.controller import ChatController
+    from brim.tui.screens.chat import ChatScreen
+    from brim.tui.widgets.transcript_branches import View
+    from brim.tui.widgets.transcript_model import TranscriptSource
+
+_AROUND = 20
+"""How many messages around the reading place are read with a branch."""
+
+
+def _not_while_answering(controller: ChatController) -> None:
+    if controller.is_answering:
+        raise BrimError("The answer is still being written.", hint="Esc stops it.")
+
+
+# --- asking ------------------------------------------------------------------------------------------
+
+
+async def edit(screen: ChatScreen, controller: ChatController, message_id: str) -> None:
+    """Put a prompt into the composer to be asked differently; without an id the one that the keys speak of."""
+    _not_while_answering(controller)
+    wanted = message_id or screen.transcript.prompt_to_edit
+    if wanted is None:
+        raise BrimError("There is no prompt to edit yet.", hint="Ask something first.")
+    (message,) = await controller.manager.messages_by_id([wanted])
+    screen.editing.begin(wanted, message.content)
+
+
+async def send_edited(screen: ChatScreen, controller: ChatController, text: str) -> None:
+    """Ask what the composer was edited to, in place of the earlier prompt."""
+    message_id = screen.editing.message_id
+    if message_id is None:
+        return
+    was_asked = False
+
+    async def ask(*, cleanup: bool | None, over_budget: bool) -> None:
+        nonlocal was_asked
+        await controller.manager.branches.edit(message_id, text, cleanup=cleanup, over_budget=over_budget)
+        was_asked = True
+
+    try:
+        await attempt(screen, ask, text)
+    except BrimError:
+        screen.composer.put_back(text)
+        raise
+    if was_asked and screen.editing.message_id == message_id:
+        screen.editing.sent()
+
+
+async def regenerate(screen: ChatScreen, controller: ChatController, message_id: str) -> None:
+    """Let the model answer again; without an id in place of the answer that the keys speak of."""
+    await _regenerate(screen, controller, message_id or screen.transcript.answer_to_redo)
+
+
+async def regenerate_with(screen: ChatScreen, controller: ChatController, name: str) -> None:
+    """Let another model answer again: it is the session's model from then on, if it was asked at all."""
+    _not_while_answering(controller)
+    session, message_id = controller.shown_session(), screen.transcript.answer_to_redo
+    chosen = await choose_model(screen.brim, controller, name)
+    if chosen is None:
+        return
+    await controller.set_model(chosen)
+    was_asked = False
+    try:
+        was_asked = await _regenerate(screen, controller, message_id)
+    finally:
+        if not was_asked and session.model and session.model != chosen:
+            await controller.manager.set_model(session.id, session.model)
+
+
+async def _regenerate(screen: ChatScreen, controller: ChatController, message_id: str | None) -> bool:
+    _not_while_answering(controller)
+    if message_id is None:
+        raise BrimError("There is no answer yet.", hint="Ask something first.")
+    was_asked = False
+
+    async def ask(*, cleanup: bool | None, over_budget: bool) -> None:
+        nonlocal was_asked
+        await controller.manager.branches.regenerate(message_id, cleanup=cleanup, over_budget=over_budget)
+        was_asked = True
+
+    await attempt(screen, ask)
+    return was_asked
+
+
+async def fork(screen: ChatScreen, controller: ChatController, message_id: str) -> None:
+    """Open a session of its own of all up to a message; without an id up to the one that the keys speak of."""
+    wanted = message_id or screen.transcript.message_to_fork
+    if wanted is None:
+        raise BrimError("There is nothing to fork yet.", hint="Ask something first.")
+    if (live := controller.manager.live(controller.shown_session().id)) and live.id == wanted:
+        raise BrimError(
+            "The answer is still being written.", hint="Esc stops it; an earlier message can be forked."
+        )
+    session = await controller.manager.branches.fork(wanted)
+    await controller.open(session.id)
+    screen.brim.tell("This is a session of its own now: what it was forked from stays as it is.")
+
+
+# --- showing -----------------------------------------------------------------------------------------
+
+
+def read_siblings(screen: ChatScreen, controller: ChatController) -> None:
+    """Find out, behind everything else, which messages stand beside others."""
+    if controller.session_id is not None:
+        reading = _read_siblings(screen, controller, controller.session_id)
+        screen.run_worker(reading, group="siblings", exclusive=True)
+
+
+async def _read_siblings(screen: ChatScreen, controller: ChatController, session_id: str) -> None:
+    try:
+        places = await controller.manager.branches.siblings(session_id)
+    except BrimError:
+        return
+    if session_id == controller.session_id:
+        screen.transcript.set_siblings(places)
+
+
+async def show_branch(
+    screen: ChatScreen, source: TranscriptSource, tail: Sequence[Message], message_id: str
+) -> None:
+    """Show what the session's path is now, at the reading place.
+
+    Args:
+        screen: where.
+        source: gives the path.
+        tail: its last messages.
+        message_id: the message that the branch was chosen by; it then stands where the one beside it stood.
+    """
+    view = screen.transcript.view_of(message_id)
+    path = await source.outline()
+    near = await source.messages_by_id(_missing(path, view, tail))
+    screen.transcript.show_path(source, path, tail, near, view)
+
+
+def _missing(path: Sequence[OutlineRow], view: View, tail: Sequence[Message]) -> list[str]:
+    """Return the messages around a place that are not among the last."""
+    known = {message.id for message in tail}
+    start = max(0, view.place.entry - _AROUND) if not view.place.following else len(path)
+    return [row.id for row in path[start : view.place.entry + _AROUND] if row.id not in known]
