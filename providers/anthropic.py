@@ -63,7 +63,9 @@ class AnthropicServer(Server["AsyncAnthropic"]):
 
         # The SDK sends the key as a bearer token, which servers for the API's earlier versions do not read.
         headers = {} if self.is_own else {"X-Api-Key": self.key}
-        http = anthropic.DefaultAsyncHttpxClient(trust_env=not self.is_loopback)
+        http = anthropic.DefaultAsyncHttpxClient(
+            trust_env=not self.is_loopback, limits=self.connection_limits()
+        )
         return anthropic.AsyncAnthropic(
             api_key=self.key,
             base_url=self.base_url.removesuffix("/v1"),

@@ -8,7 +8,7 @@ import ipaddress
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -18,7 +18,12 @@ from brim.core.provider_tables import SET_APART, Provider, is_at, preset_provide
 from brim.providers.faults import Asked
 from brim.providers.windows import PROBE_TIMEOUT_S, ServedModel, bearer, served_models, served_window
 
+if TYPE_CHECKING:
+    import httpx2
+
 CONNECT_TIMEOUT_S = 10.0
+MOST_CONNECTIONS = 1_000
+LOCAL_IDLE_S, REMOTE_IDLE_S = 2.0, 5.0
 WINDOW_HOLDS_S = 60.0
 UNKNOWN_HOLDS_S = 10.0
 NO_KEY = "none"
@@ -89,6 +94,20 @@ class Server(ABC, Generic[ClientT]):
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
             return False
+
+    def connection_limits(self) -> httpx2.Limits:
+        """Return how many connections are kept open, and for how long.
+
+        llama.cpp closes an idle connection after 5 seconds. A request that is sent on it just then is lost, so
+        connections on this machine, which cost nothing, are given up before.
+        """
+        import httpx2
+
+        return httpx2.Limits(
+            max_connections=MOST_CONNECTIONS,
+            max_keepalive_connections=MOST_CONNECTIONS // 10,
+            keepalive_expiry=LOCAL_IDLE_S if self.is_loopback else REMOTE_IDLE_S,
+        )
 
     @property
     def has_key(self) -> bool:
