@@ -46,7 +46,6 @@ _NOT_CHAT = (
     "image",
     "instruct",
     "search",
-    "codex",
     "vision",
     "ft:",
     "embed",

@@ -30,7 +30,14 @@ _KEY_KINDS = {"authentication_error", "permission_error", "invalid_api_key"}
 _QUOTA_KINDS = {"insufficient_quota", "billing_error", "billing_not_active"}
 _RATE_KINDS = {"rate_limit_error", "rate_limit_exceeded"}
 _BROKEN_KINDS = {"overloaded_error", "api_error", "server_error", "unavailable_error", "timeout_error"}
-_REFUSED_KINDS = {"content_filter", "content_policy_violation", "refusal"}
+_REFUSED_KINDS = {
+    "content_filter",
+    "content_policy_violation",
+    "refusal",
+    "invalid_prompt",
+    "bio_policy",
+    "misalignment_policy_violation",
+}
 _LOW_CREDIT = "credit balance is too low"
 
 

@@ -1,4 +1,4 @@
-"""OpenAI's models, and those of every server that speaks its chat completions."""
+"""OpenAI's models, and those of every server that speaks its chat completions or its Responses."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from brim.core.usage import Usage
 from brim.providers.answers import collect, count, mapping, text
 from brim.providers.faults import Asked, cut, no_answer, openai_errors, openai_fault, refused
 from brim.providers.prompts import prompt_of
+from brim.providers.responses import needs_responses, says_responses, stream_responses
 from brim.providers.retries import Retries, waiting
 from brim.providers.server import CONNECT_TIMEOUT_S, Server
 from brim.providers.tokenizer import openai_tokenizer
@@ -56,11 +57,26 @@ class OpenAIServer(Server["AsyncOpenAI"]):
         super().__init__(base_url, api_key, name=name, key_variable=key_variable, profile=profile)
         self.refuses_usage = "stream_options" in self.profile.lacks
         """Whether the server has refused to be asked for usage in a stream, or is known to."""
+        self.refuses_summaries: set[str] = set()
+        """The models whose reasoning the server does not sum up."""
+        self._wants_responses: set[str] = set()
 
     @property
     def is_openai(self) -> bool:
         """Whether it is OpenAI itself."""
         return self.is_own and self.provider == self.protocol
+
+    def takes_responses(self, model: str) -> bool:
+        """Whether a model is asked over the Responses API rather than chat completions."""
+        return (
+            self.profile.kind == "openai-responses"
+            or model in self._wants_responses
+            or (self.is_openai and needs_responses(model))
+        )
+
+    def learn_responses(self, model: str) -> None:
+        """Ask a model over the Responses API from now on."""
+        self._wants_responses.add(model)
 
     async def find_llama(self) -> bool:
         """Return whether the server is llama.cpp; it is asked at most once a minute."""
@@ -74,7 +90,9 @@ class OpenAIServer(Server["AsyncOpenAI"]):
         import openai
 
         # A proxy of the environment is for the network, not for this machine.
-        http = openai.DefaultAsyncHttpx2Client(trust_env=not self.is_loopback)
+        http = openai.DefaultAsyncHttpx2Client(
+            trust_env=not self.is_loopback, limits=self.connection_limits()
+        )
         return openai.AsyncOpenAI(
             api_key=self.key,
             base_url=self.base_url,
@@ -85,7 +103,7 @@ class OpenAIServer(Server["AsyncOpenAI"]):
 
 
 class OpenAIAgent(AgentInterface):
-    """A model behind OpenAI's chat completions, there or at ``config.base_url``.
+    """A model behind OpenAI's chat completions or Responses, there or at ``config.base_url``.
 
     Args:
         config: model, key, address, limits.
@@ -105,7 +123,8 @@ class OpenAIAgent(AgentInterface):
 
     async def process_stream(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
         """Answer ``context.input`` as it comes."""
-        async with aclosing(stream_chat(self._server, self.config, context)) as events:
+        stream = stream_responses if self._server.takes_responses(self.model) else stream_chat
+        async with aclosing(stream(self._server, self.config, context)) as events:
             async for event in events:
                 yield event
 
@@ -135,7 +154,8 @@ async def stream_chat(
     """Ask a server's chat completions and yield what comes.
 
     The response is closed when the generator is. A failed request is tried again only while nothing of the
-    answer has come; a server that refuses the wish for usage is asked once more without it.
+    answer has come; a server that refuses the wish for usage is asked once more without it, and for a model
+    that answers over Responses only, those are asked.
 
     Raises:
         AgentError: what failed, in words for a person.
@@ -151,17 +171,25 @@ async def stream_chat(
             if not server.refuses_usage and _refuses_usage(error):
                 server.refuses_usage = True
                 continue
+            if says_responses(error):
+                server.learn_responses(config.model)
+                break
             fault = openai_fault(error, asked)
             if (pause_s := retries.pause_s(fault)) is None:
                 raise fault from None
             yield waiting(fault, pause_s)
             await asyncio.sleep(pause_s)
+    if stream is None:
+        async with aclosing(stream_responses(server, config, context)) as events:
+            async for event in events:
+                yield event
+        return
     reader = ChatReader(asked)
     async with stream:
         try:
             async for chunk in stream:
-                for event in reader.read(chunk):
-                    yield event
+                for new in reader.read(chunk):
+                    yield new
         except openai_errors() as error:
             if not reader.finish_reason:
                 raise openai_fault(error, asked, began=reader.began) from None

@@ -1,4 +1,4 @@
-"""Both protocols against a real llama.cpp server with a small real model."""
+"""All protocols against a real llama.cpp server with a small real model."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pydantic import SecretStr
 from brim.core import errors
 from brim.core.agent import AgentInterface
 from brim.core.events import Done, TextDelta, UsageReported, Waiting
+from brim.core.provider_tables import Provider
 from brim.core.types import AgentConfig, AgentContext, Message
 from brim.providers.anthropic import AnthropicAgent
-from brim.providers.openai import OpenAIAgent
+from brim.providers.openai import OpenAIAgent, OpenAIServer
 from brim.providers.windows import bearer, served_models
 from tests.support import llama_server
 from tests.support.llama_server import LlamaServer
@@ -24,7 +25,16 @@ LONG = "Count the words of this sentence, please. " * 600
 Make = Callable[..., AgentInterface]
 
 
-@pytest.fixture(params=["openai", "anthropic"])
+def _agent(protocol: str, config: AgentConfig) -> AgentInterface:
+    if protocol == "anthropic":
+        return AnthropicAgent(config)
+    if protocol == "openai":
+        return OpenAIAgent(config)
+    profile = Provider(name="responses", kind="openai-responses", base_url=config.base_url or "")
+    return OpenAIAgent(config, OpenAIServer(None, config.api_key, profile=profile))
+
+
+@pytest.fixture(params=["openai", "openai-responses", "anthropic"])
 async def make(request: pytest.FixtureRequest, llama: LlamaServer) -> AsyncIterator[Make]:
     """Return a maker of agents that ask the server over one of the protocols."""
     made: list[AgentInterface] = []
@@ -33,12 +43,12 @@ async def make(request: pytest.FixtureRequest, llama: LlamaServer) -> AsyncItera
         config = AgentConfig(
             model=llama.model,
             api_key=SecretStr(key),
-            base_url=llama.openai_url if request.param == "openai" else llama.url,
+            base_url=llama.url if request.param == "anthropic" else llama.openai_url,
             temperature=0.0,
             max_tokens=max_tokens,
             max_retries=0,
         )
-        made.append(OpenAIAgent(config) if request.param == "openai" else AnthropicAgent(config))
+        made.append(_agent(request.param, config))
         return made[-1]
 
     yield make
