@@ -215,11 +215,12 @@ def show(session: str, as_json: bool) -> int:
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["md", "json", "txt"]),
+    type=click.Choice(["md", "json", "txt", "html"]),
     help="md if the file's name does not tell.",
 )
 @click.option("-o", "--output", "target", metavar="FILE_OR_DIR", help="Where to.")
 @click.option("--force", "is_forced", is_flag=True, help="Overwrite files.")
+@click.option("--tree", "is_tree", is_flag=True, help="All branches, not only the one shown; JSON always has them.")
 def export(session: tuple[str, ...], **wishes: Any) -> int:
     """Export sessions."""
     if wishes["target"] == "-":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -16,7 +17,7 @@ from brim.core.errors import BrimError
 from brim.core.export import FORMATS, Format, export, file_name
 from brim.core.sessions import SessionManager
 from brim.core.text import visible_line
-from brim.core.types import Session
+from brim.core.types import Session, SessionFilter, Shelf
 
 _PAGE = 200
 
@@ -30,53 +31,109 @@ class Wish:
     file_format: Format | None
     target: str | None
     is_forced: bool
+    is_tree: bool = False
+    """Whether all branches are wanted, not the one shown alone; JSON always has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Which session goes to which file."""
+
+    session_id: str
+    file: Path
+    file_format: Format
 
 
 async def run(wish: Wish) -> int:
     """Export and return the exit code."""
     async with opened() as manager:
-        sessions = [session async for session in _sessions(manager, wish)]
         if wish.target is None:
-            (session,) = sessions
-            text = await _text(manager, session, wish.file_format or "md")
+            session = await manager.find_session(wish.names[0])
+            text = await _text(manager, session.id, wish.file_format or "md", is_tree=wish.is_tree)
             write(text.removesuffix("\n"))
             return DONE
-        if not sessions:
+        path, is_folder = await asyncio.to_thread(_place, wish, wish.target)
+        targets = await _targets(manager, wish, path, is_folder=is_folder)
+        if not targets:
             complain("No sessions yet.")
             return DONE
-        await _write_files(manager, sessions, wish, wish.target)
+        if not wish.is_forced:
+            _refuse_existing([target.file for target in targets])
+        if is_folder:
+            _make_folder(path)
+        await _write_files(manager, targets, wish)
     return DONE
 
 
-async def _text(manager: SessionManager, session: Session, file_format: Format) -> str:
-    messages = await manager.transcript(session.id)
-    return export(session, messages, file_format, context=await manager.context_usage(session.id))
+def _place(wish: Wish, target: str) -> tuple[Path, bool]:
+    """Return where to, and whether that is a folder."""
+    path = Path(target).expanduser()
+    return path, wish.is_all or len(wish.names) > 1 or target.endswith("/") or path.is_dir()
+
+
+async def _text(manager: SessionManager, session_id: str, file_format: Format, *, is_tree: bool) -> str:
+    """Return a session as the text of a file. JSON has the whole tree, so that it can be imported as it was."""
+    session = await manager.session(session_id)
+    if is_tree or file_format == "json":
+        messages = await manager.branches.tree(session_id)
+    else:
+        messages = await manager.transcript(session_id)
+    context = await manager.context_usage(session_id)
+    return await asyncio.to_thread(export, session, messages, file_format, context=context)
 
 
 async def _sessions(manager: SessionManager, wish: Wish) -> AsyncIterator[Session]:
     for name in wish.names:
         yield await manager.find_session(name)
-    last: Session | None = None
-    while wish.is_all and (page := await manager.list_sessions(limit=_PAGE, after=last)):
-        for session in page:
-            yield session
-        last = page[-1]
+    for shelf in (Shelf.OPEN, Shelf.ARCHIVE) if wish.is_all else ():
+        last: Session | None = None
+        only = SessionFilter(shelf=shelf)
+        while page := await manager.list_sessions(limit=_PAGE, after=last, only=only):
+            for session in page:
+                yield session
+            last = page[-1]
 
 
-async def _write_files(manager: SessionManager, sessions: Sequence[Session], wish: Wish, target: str) -> None:
-    targets = _targets(sessions, wish, target)
-    if not wish.is_forced:
-        _refuse_existing([file for _, file, _ in targets])
+async def _targets(manager: SessionManager, wish: Wish, path: Path, *, is_folder: bool) -> list[_Target]:
+    """Return which session goes to which file: a folder takes one file for each, named after its title.
+
+    Of a session only its id and its file's name are kept, so that all of a library can be exported at once.
+    """
+    file_format = wish.file_format or ("md" if is_folder else _format_of(path))
+    targets: dict[str, _Target] = {}
+    taken: set[str] = set()
+    async for session in _sessions(manager, wish):
+        if session.id in targets:
+            continue
+        file = path
+        if is_folder:
+            name = file_name(session, file_format, taken)
+            taken.add(name.casefold())
+            file = path / name
+        targets[session.id] = _Target(session.id, file, file_format)
+    return list(targets.values())
+
+
+async def _write_files(manager: SessionManager, targets: Sequence[_Target], wish: Wish) -> None:
     progress = Progress(is_wanted=len(targets) > 1)
     try:
-        for number, (session, file, file_format) in enumerate(targets, start=1):
-            progress.show(f"{number} of {len(targets)}: {visible_line(session.display_title)[:50]}")
-            text = await _text(manager, session, file_format)
-            _write_file(file, text, is_forced=wish.is_forced)
+        for number, target in enumerate(targets, start=1):
+            progress.show(f"{number:,} of {len(targets):,}: {visible_line(target.file.name)[:60]}")
+            text = await _text(manager, target.session_id, target.file_format, is_tree=wish.is_tree)
+            await asyncio.to_thread(_write_file, target.file, text, is_forced=wish.is_forced)
     finally:
         progress.show("")
-    where = str(targets[0][1]) if len(targets) == 1 else f"{len(targets)} files in {targets[0][1].parent}"
+    where = (
+        str(targets[0].file) if len(targets) == 1 else f"{len(targets):,} files in {targets[0].file.parent}"
+    )
     complain(f"Exported {where}.")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BrimError(f"The folder {folder} cannot be made: {error.strerror}.") from None
 
 
 def _refuse_existing(files: Sequence[Path]) -> None:
@@ -88,19 +145,6 @@ def _refuse_existing(files: Sequence[Path]) -> None:
 
 def _existing(file: Path) -> BrimError:
     return BrimError(f"{file} is there already.", hint="--force overwrites it.")
-
-
-def _targets(sessions: Sequence[Session], wish: Wish, target: str) -> list[tuple[Session, Path, Format]]:
-    """Return which session goes to which file: a folder takes one file for each, named after its title."""
-    path = Path(target).expanduser()
-    if len(sessions) == 1 and not wish.is_all and not path.is_dir() and not target.endswith("/"):
-        return [(sessions[0], path, wish.file_format or _format_of(path))]
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise BrimError(f"The folder {path} cannot be made: {error.strerror}.") from None
-    file_format = wish.file_format or "md"
-    return [(session, path / file_name(session, file_format), file_format) for session in sessions]
 
 
 def _format_of(path: Path) -> Format:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from brim.core.context import ContextUsage
+from brim.core.export.branches import canonical, shown_branch
 from brim.core.export.gauge import column_document, context_document
 from brim.core.timeline import timeline
 from brim.core.types import Message, Session
@@ -18,14 +19,21 @@ VERSION = 1
 def document(
     session: Session, messages: Sequence[Message], context: ContextUsage | None = None
 ) -> dict[str, Any]:
-    """Return a session as values that JSON knows; money as strings, times in ISO 8601."""
+    """Return a session as values that JSON knows; money as strings, times in ISO 8601.
+
+    Of a whole tree each message names its parent and the session its head, so that nothing is lost; the
+    timeline is that of the branch shown.
+    """
+    is_tree = session.head_id in {message.id for message in messages}
     return {
         "format": FORMAT,
         "version": VERSION,
         "session": session.model_dump(mode="json"),
-        "messages": [message.model_dump(mode="json") for message in messages],
+        "messages": [
+            message.model_dump(mode="json") for message in (canonical(messages) if is_tree else messages)
+        ],
         "context": None if context is None else context_document(context),
-        "timeline": [column_document(column) for column in timeline(messages)],
+        "timeline": [column_document(column) for column in timeline(shown_branch(session, messages))],
     }
 
 

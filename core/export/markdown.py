@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from brim.core.context import ContextUsage
+from brim.core.export.branches import BranchBegins, BranchEnds, Said, steps
 from brim.core.export.facts import ending, moment, receipt_line, remarks, speaker, summary_line, title
 from brim.core.export.gauge import context_line
 from brim.core.text import visible_line
@@ -16,8 +17,14 @@ from brim.core.types import CleanupReceipt, Message, Session, ToolCall
 def to_markdown(session: Session, messages: Sequence[Message], context: ContextUsage | None = None) -> str:
     """Return a session as Markdown; the messages' own Markdown stands as it was written."""
     parts = [*_front_matter(session, context), "", f"# {title(session)}", ""]
-    for message in messages:
-        parts += [*_message(message), ""]
+    for step in steps(session, messages):
+        match step:
+            case BranchBegins(said):
+                parts += [f"> **Branch {said.mark} begins**", ""]
+            case BranchEnds(said):
+                parts += [f"> **Branch {said.mark} ends**", ""]
+            case Said(message=message):
+                parts += [*_message(message, step.mark), ""]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
@@ -40,10 +47,10 @@ def _front_matter(session: Session, context: ContextUsage | None) -> Iterator[st
     yield "---"
 
 
-def _message(message: Message) -> Iterator[str]:
+def _message(message: Message, mark: str) -> Iterator[str]:
     if message.receipt and not message.receipt.after_answer:
         yield from (*_receipt(message.receipt), "")
-    yield f"## {speaker(message)}"
+    yield f"## {speaker(message)} {mark}".rstrip()
     yield ""
     yield f"*{' · '.join([moment(message.created_at), *remarks(message)])}*"
     if message.reasoning:

@@ -27,7 +27,7 @@ def _three() -> None:
     )
 
 
-@pytest.mark.parametrize("file_format", ["md", "json", "txt"])
+@pytest.mark.parametrize("file_format", ["md", "json", "txt", "html"])
 def test_one_session_goes_to_standard_output(file_format: str) -> None:
     _three()
     done = here("export", "1111", "--format", file_format)
@@ -105,7 +105,7 @@ def test_one_file_in_the_way_leaves_the_whole_folder_as_it_was() -> None:
         (["last", "--all", "-o", "x"], 2),
         (["--all"], 2),
         (["1111", "2222"], 2),
-        (["last", "--format", "html"], 2),
+        (["last", "--format", "pdf"], 2),
         (["feed"], 1),
         (["last", "-o", "no/such/folder/file.md"], 1),
     ],
