@@ -15,7 +15,7 @@ from brim.core.agent import AgentInterface, AgentSource
 from brim.core.catalogue import own_models, with_own_word
 from brim.core.errors import AgentError
 from brim.core.presets import PRESETS
-from brim.core.provider_tables import Provider
+from brim.core.provider_tables import SET_APART, Provider
 from brim.core.types import AgentConfig, ModelInfo
 from brim.providers import demo
 from brim.providers.anthropic import AnthropicAgent, AnthropicServer
@@ -106,6 +106,19 @@ class Registry(AgentSource):
         }
         self._named = {name: server for name, server in self._servers.items() if name not in unnamed}
         self._local_servers = LocalServers(unnamed.values(), self._named.values())
+
+    @property
+    def servers(self) -> Mapping[str, AnyServer]:
+        """The servers that the person has named or set a key for, and the two that have settings of their own."""
+        return {
+            name: server
+            for name, server in self._named.items()
+            if name in SET_APART or server.profile.place or server.has_key
+        }
+
+    async def found_servers(self) -> dict[str, int]:
+        """Return which servers run on this machine at their usual ports, and how many models each has."""
+        return {name: len(models) for name, models in (await self._local_servers.find()).items()}
 
     def use(self, agent: AgentInterface, model: str) -> None:
         """Answer for ``model`` with an agent made elsewhere, e.g. for ``agent:my_module:MyAgent``."""

@@ -19,6 +19,7 @@ from brim.cli.output import write, write_json, write_table
 from brim.core.errors import SettingsError
 from brim.core.paths import Paths
 from brim.core.places import Source, variable, without_secrets
+from brim.core.provider_tables import Provider
 from brim.core.settings import Settings, check_config, load_settings, parse_value
 
 _STANDARD_INPUT = "-"
@@ -29,13 +30,19 @@ def show(*, as_json: bool) -> int:
     settings = load_settings(Paths.find())
     complain(*settings.warnings)
     if as_json:
-        write_json({field: _document(settings, field) for field in Settings.model_fields})
+        document = {field: _document(settings, field) for field in Settings.model_fields}
+        tables = {name: _provider_document(one) for name, one in settings.providers.items() if one.place}
+        write_json({**document, "providers": tables} if tables else document)
         return DONE
     rows = [
         (field, _text(_said(settings, field)), _from(settings, field), variable(field))
         for field in Settings.model_fields
     ]
     write_table(("Setting", "Value", "From", "Variable"), rows)
+    if named := [one for one in settings.providers.values() if one.place]:
+        write("")
+        rows = [(one.name, one.kind, without_secrets(one.base_url), _key_place(one) or "–") for one in named]
+        write_table(("Provider", "Kind", "Base URL", "Key"), rows)
     return DONE
 
 
@@ -146,6 +153,21 @@ def _document(settings: Settings, field: str) -> dict[str, Any]:
         "line": settings.line_of(field),
         "variable": variable(field),
     }
+
+
+def _provider_document(provider: Provider) -> dict[str, Any]:
+    """Return a provider's table as it can be shown: the names of its headers and the place of its key."""
+    return {
+        "kind": provider.kind,
+        "base_url": without_secrets(provider.base_url),
+        "key": _key_place(provider),
+        "headers": sorted(provider.headers),
+        "source": provider.place,
+    }
+
+
+def _key_place(provider: Provider) -> str | None:
+    return provider.key.place if provider.key is not None else None
 
 
 def _text(value: str | float | Decimal | None) -> str:

@@ -21,14 +21,16 @@ from brim.core.errors import BrimError, SettingsError
 from brim.core.overrides import FILE_NAME, load_overrides
 from brim.core.paths import Paths
 from brim.core.places import variable, without_secrets
+from brim.core.presets import PRESETS
+from brim.core.provider_tables import SET_APART
 from brim.core.settings import Settings, load_settings
 from brim.core.store.checkup import check_up
 from brim.core.text import visible_line
+from brim.providers.listing import AnyServer
 from brim.providers.local import BUNDLED_MODEL, find_model, is_installed
 from brim.providers.registry import Registry
-from brim.providers.windows import PROBE_TIMEOUT_S, bearer, served_models
+from brim.providers.windows import PROBE_TIMEOUT_S
 
-_PROVIDERS = {"openai": "OpenAI", "anthropic": "Anthropic"}
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", None)}
 _KITTY_PROGRAMS = ("ghostty", "WezTerm", "kitty", "iTerm.app", "rio")
 
@@ -96,10 +98,8 @@ async def _checks(paths: Paths) -> list[Check]:
         first,
         *_own_models(paths),
         *(_bad("settings", warning) for warning in settings.warnings),
-        *(_key(settings, provider) for provider in _PROVIDERS),
-        *await asyncio.gather(*(_server(settings, provider) for provider in _PROVIDERS)),
+        *await _providers(settings, paths),
         _local_model(settings),
-        await _model(settings, paths),
         await asyncio.to_thread(_data_file, paths.database),
         *_modes(paths),
         *_terminal(),
@@ -128,30 +128,92 @@ def _own_models(paths: Paths) -> Iterator[Check]:
         yield _good(FILE_NAME, f"{paths.config / FILE_NAME} has figures of yours for {count}.")
 
 
-def _key(settings: Settings, provider: str) -> Check:
-    field = f"{provider}_api_key"
-    if getattr(settings, field) is None:
-        mend = f"Set {variable(field)} to use {_PROVIDERS[provider]}'s models."
-        return _fact(f"{provider} key", "No key is set.", mend)
-    return _good(f"{provider} key", f"{settings.place_of(field)} is set.")
+async def _providers(settings: Settings, paths: Paths) -> list[Check]:
+    """Look at keys, servers and the model of a new session."""
+    try:
+        registry = Registry(settings, paths.logs)
+    except BrimError as error:
+        return [_bad("model", error.sentence, error.hint, is_needed=True)]
+    try:
+        servers = registry.servers.values()
+        keys = await asyncio.gather(*(_key(settings, server) for server in servers))
+        return [
+            *(key for key in keys if key is not None),
+            *await asyncio.gather(*(_server(settings, server) for server in servers)),
+            *_known_by_name(registry),
+            *await _found(registry),
+            await _model(registry),
+        ]
+    finally:
+        await registry.aclose()
 
 
-async def _server(settings: Settings, provider: str) -> Check:
-    """Ask the server that a base URL names for its models. A provider's own server is not asked."""
-    name, field = f"{provider} server", f"{provider}_base_url"
-    url: str | None = getattr(settings, field)
-    if url is None:
-        return _fact(name, f"{_PROVIDERS[provider]}'s own, which is not asked here.")
+async def _key(settings: Settings, server: AnyServer) -> Check | None:
+    """Tell whether there is a key, which a command or a file is asked for."""
+    name, field, source = f"{server.provider} key", f"{server.provider}_api_key", server.profile.key
+    if server.provider in SET_APART and getattr(settings, field) is not None:
+        return _good(name, f"{settings.place_of(field)} is set.")
+    if source is not None:
+        try:
+            await source.fetch()
+        except BrimError as error:
+            return _bad(name, error.sentence, error.hint)
+        return _good(name, f"{source.place} is set." if source.value else f"{source.place} gives a key.")
+    if server.key_variable:
+        preset = server.profile.preset
+        whose = f"{preset.title}'s models" if preset is not None and server.is_own else "it"
+        return _fact(name, "No key is set.", f"Set {server.key_variable} to use {whose}.")
+    return None
+
+
+async def _server(settings: Settings, server: AnyServer) -> Check:
+    """Ask a server that the person has named for its models. A provider's own is not asked."""
+    name, url = f"{server.provider} server", server.base_url
+    if server.is_own:
+        return _fact(name, f"{server.name}'s own, which is not asked here.")
     place = without_secrets(url)
     if not await _answers(url):
-        return _bad(name, f"Nothing answers at {place}.", f"Start it, or change {variable(field)}.")
-    if provider != "openai":
+        change = server.profile.url_place
+        if server.provider in SET_APART and not change:
+            change = settings.place_of(f"{server.provider}_base_url")
+        return _bad(name, f"Nothing answers at {place}.", f"Start it, or change {change or 'the base URL'}.")
+    models = await server.models()
+    if models is not None:
+        return _good(name, f"{place} serves {_models(len(models))}.")
+    if server.protocol != "openai":
         return _good(name, f"{place} can be reached.")
-    models = await served_models(url, bearer(settings.openai_api_key))
-    if models is None:
-        mend = "Look at the path in the URL (often it ends in /v1) and at the key."
-        return _bad(name, f"{place} can be reached, but lists no models.", mend)
-    return _good(name, f"{place} serves {len(models)} models.")
+    mend = "Look at the path in the URL (often it ends in /v1) and at the key."
+    return _bad(name, f"{place} can be reached, but lists no models.", mend)
+
+
+def _known_by_name(registry: Registry) -> Iterator[Check]:
+    """Tell which further providers need no more than a key."""
+    unset = {
+        name: preset.key_env
+        for name, preset in PRESETS.items()
+        if preset.key_env and name not in registry.servers
+    }
+    if unset:
+        sentence = f"Known by name, without a key: {', '.join(unset)}."
+        yield _fact("other providers", sentence, f"To use one, set {' or '.join(unset.values())}.")
+
+
+async def _found(registry: Registry) -> list[Check]:
+    """Look for servers that run on this machine."""
+    found = await registry.found_servers()
+    if not found:
+        places = ", ".join(
+            f"{name} {urlsplit(preset.base_url).port}" for name, preset in PRESETS.items() if preset.is_local
+        )
+        return [_fact("local servers", f"None answers at its usual port ({places}).")]
+    return [
+        _good(f"{name} server", f"{without_secrets(PRESETS[name].base_url)} serves {_models(count)}.")
+        for name, count in found.items()
+    ]
+
+
+def _models(count: int) -> str:
+    return f"{count} {'model' if count == 1 else 'models'}"
 
 
 async def _answers(url: str) -> bool:
@@ -179,17 +241,11 @@ def _local_model(settings: Settings) -> Check:
     return _good(name, f"{file.name}, {_size(file)}, runs on this machine.")
 
 
-async def _model(settings: Settings, paths: Paths) -> Check:
+async def _model(registry: Registry) -> Check:
     """Look for a model that a new session could use."""
     try:
-        registry = Registry(settings, paths.logs)
-        try:
-            model = await registry.default_model()
-            reason = (
-                "No model can be used." if model is None else registry.unavailable(registry.resolve(model))
-            )
-        finally:
-            await registry.aclose()
+        model = await registry.default_model()
+        reason = "No model can be used." if model is None else registry.unavailable(registry.resolve(model))
     except BrimError as error:
         return _bad("model", error.sentence, error.hint, is_needed=True)
     mend = "Set a key, start a local server, or install the local model; see the lines above."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from brim.cli.data import stored
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from brim.core.sessions import SessionManager
 
 _ID_CHARS = 8
+_GAP = ("",) * 5
+"""The line between the models of one provider and those of the next."""
 
 
 @asynccontextmanager
@@ -78,7 +81,9 @@ async def models(*, as_json: bool) -> int:
         write_json([_model_document(model, default) for model in found])
         return DONE
     head = ("Model", "Window", "Input $/M", "Output $/M", "Now")
-    write_table(head, [_model_row(model, default) for model in found])
+    groups = groupby(found, key=lambda model: (model.id.partition(":")[0], bool(model.unavailable)))
+    rows = [row for _, group in groups for row in (*(_model_row(model, default) for model in group), _GAP)]
+    write_table(head, rows[:-1])
     if default is None:
         complain("No model can be used now; `brim doctor` says what is missing.")
     return DONE
@@ -132,6 +137,7 @@ def _row(session: Session) -> tuple[str, ...]:
 def _model_document(model: ModelInfo, default: str | None) -> dict[str, Any]:
     return {
         "id": model.id,
+        "provider": model.id.partition(":")[0],
         "is_default": model.id == default,
         "is_available": not model.unavailable,
         "unavailable": model.unavailable or None,

@@ -132,3 +132,30 @@ def test_a_budget_is_kept_as_the_amount_that_was_said() -> None:
         assert here_json("config", "show")["day_budget_usd"]["value"] == float(said)
     assert here("config", "set", "cleanup_mode", "maybe").returncode == 2
     assert here("config", "set", "cleanup_mode", "ask").returncode == 0
+
+
+def test_providers_are_shown_without_their_secrets_and_kept_when_a_value_is_set() -> None:
+    text = f'''# mine
+[providers.work]  # at work
+base_url = "http://u:hunter2@127.0.0.1:9/v1"
+api_key = "{_KEY}"
+headers = {{ X-Gate = "{_KEY}" }}
+'''
+    _file(text).chmod(0o600)
+    shown = here_json("config", "show")["providers"]["work"]
+    assert shown == {
+        "kind": "openai",
+        "base_url": "http://***@127.0.0.1:9/v1",
+        "key": "providers.work.api_key in config.toml line 4",
+        "headers": ["X-Gate"],
+        "source": "providers.work in config.toml line 2",
+    }
+    people = here("config").stdout
+    assert "providers.work.api_key in config.toml line 4" in people
+    for secret in (_KEY, "hunter2"):
+        assert secret not in people + str(shown)
+    assert here("config", "set", "theme", "dawn").returncode == 0
+    assert here_json("config", "show")["theme"]["value"] == "dawn"
+    kept = _file().read_text()
+    assert text.partition("\n")[2] in kept
+    assert kept.index("theme") < kept.index("[providers.work]")

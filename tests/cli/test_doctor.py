@@ -51,6 +51,33 @@ def test_keys_are_named_by_their_place_only(monkeypatch: pytest.MonkeyPatch) -> 
     assert checks["anthropic key"]["sentence"] == "ANTHROPIC_API_KEY in .env line 1 is set."
 
 
+def test_providers_of_a_table_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XAI_API_KEY", _KEY)
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+    paths = Paths.find()
+    paths.make()
+    paths.config_file.write_text(
+        f"""
+[providers.work]
+base_url = "http://u:hunter2@127.0.0.1:{port}/v1"
+key_command = "echo {_KEY}"
+[providers.groq]
+key_file = "/nowhere/key"
+"""
+    )
+    checks = _checks()
+    assert checks["work key"]["sentence"] == ("providers.work.key_command in config.toml line 4 gives a key.")
+    assert checks["work server"]["sentence"] == f"Nothing answers at http://***@127.0.0.1:{port}/v1."
+    assert "providers.work.base_url in config.toml line 3" in checks["work server"]["mend"]
+    assert checks["groq key"]["ok"] is False
+    assert "is not there" in checks["groq key"]["sentence"]
+    assert checks["xai key"]["sentence"] == "XAI_API_KEY in the environment is set."
+    assert checks["xai server"]["ok"] is None
+    assert "openrouter" in checks["other providers"]["sentence"]
+    assert "xai" not in checks["other providers"]["sentence"]
+
+
 def test_a_server_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
