@@ -53,6 +53,9 @@ class SessionRows:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    def __contains__(self, session_id: str) -> bool:
+        return any(session.id == session_id for session in self._sessions)
+
     @property
     def ids(self) -> list[str]:
         """The ids of the sessions loaded, in the order of the list."""

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from brim.core.errors import StoreError
 from brim.core.types import Session
 from brim.tui.widgets.session_list import PAGE, SessionList
 from tests.support.themed import ThemedApp
@@ -20,10 +21,14 @@ class Host(ThemedApp):
         self.count = count
         self.title_form = title
         self.read = 0
+        self.trouble = None
         self.said = []
 
     def compose(self):
-        yield SessionList(self.load, id="sessions")
+        yield SessionList(self.load, count=self.count_all, id="sessions")
+
+    async def count_all(self):
+        return self.count
 
     def on_mount(self):
         self.list.reload()
@@ -45,6 +50,8 @@ class Host(ThemedApp):
         )
 
     async def load(self, limit, after, title):
+        if self.trouble:
+            raise self.trouble
         start = 0 if after is None else int(after.id, 16) + 1
         found = (
             [s for n in range(start, self.count) if title.lower() in (s := self.make(n)).title.lower()][
@@ -76,9 +83,7 @@ async def test_only_the_pages_that_are_seen_are_read():
         await pilot.pause()
         assert app.read <= 2 * PAGE
         assert app.lines[0] == "Today"
-        assert "50+ sessions" in str(app.list.border_subtitle) or "100+ sessions" in str(
-            app.list.border_subtitle
-        )
+        await wait_until(pilot, lambda: app.list.border_subtitle == "100,000 sessions", "the count")
         app.list.focus()
         for _ in range(8):
             await pilot.press("pagedown")
@@ -155,6 +160,39 @@ async def test_the_filter_reads_titles_and_escape_clears_it():
         await wait_until(pilot, lambda: app.lines[0] == "Nothing fits.", "the empty list")
         await pilot.press("escape")
         await wait_until(pilot, lambda: any("Session 0" in line for line in app.lines), "all sessions")
+
+
+async def test_the_count_is_of_all_sessions_and_keeps_up():
+    app = Host(300)
+    async with app.run_test(size=(26, 24)) as pilot:
+        await wait_until(pilot, lambda: app.list.border_subtitle == "300 sessions", "the count")
+        app.count = 299
+        app.list.drop(f"{7:016x}")
+        await wait_until(pilot, lambda: app.list.border_subtitle == "299 sessions", "one less")
+        app.count = 300
+        app.list.put(Session(title="Brand new", updated_at=datetime.now(UTC)))
+        await wait_until(pilot, lambda: app.list.border_subtitle == "300 sessions", "one more")
+        app.list.focus()
+        await pilot.press("slash", "1")
+        await wait_until(pilot, lambda: app.list.border_subtitle == "50+ sessions", "those read that fit")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: app.list.border_subtitle == "300 sessions", "all again")
+
+
+async def test_sessions_that_cannot_be_read_are_told_and_the_list_stays():
+    app = Host(300)
+    told = []
+    async with app.run_test(size=(26, 24), message_hook=told.append) as pilot:
+        await wait_until(pilot, lambda: len(app.list._view.rows) > 0, "the sessions")
+        app.trouble = StoreError("The data file is damaged.")
+        app.list.reload()
+        await wait_until(
+            pilot, lambda: any(isinstance(m, SessionList.Troubled) for m in told), "the sentence"
+        )
+        assert {m.sentence for m in told if isinstance(m, SessionList.Troubled)} == {
+            "The data file is damaged."
+        }
+        assert any("Session 0" in line for line in app.lines)
 
 
 async def test_an_empty_list_says_so():

@@ -85,7 +85,13 @@ class ChatScreen(Screen[None]):
         """Lay out the panes; nothing in them needs the manager yet."""
         yield Header()
         with Horizontal(id="panes"):
-            yield SessionList(self._load_sessions, self._look_for, fits=self._is_listed, id="sessions")
+            yield SessionList(
+                self._load_sessions,
+                self._look_for,
+                fits=self._is_listed,
+                count=self._count_sessions,
+                id="sessions",
+            )
             with Vertical(id="chat", classes="-active"):
                 yield Transcript(id="transcript")
                 yield FindBar()
@@ -109,6 +115,9 @@ class ChatScreen(Screen[None]):
         from brim.tui.listing import filter_of
 
         return await self.controller.manager.list_sessions(limit=limit, after=after, only=filter_of(title))
+
+    async def _count_sessions(self) -> int | None:
+        return None if self.controller is None else await self.controller.manager.count_sessions()
 
     @staticmethod
     def _is_listed(session: Session, text: str) -> bool:
@@ -235,7 +244,8 @@ class ChatScreen(Screen[None]):
         self.commands.run("open_link", event.href)
 
     @on(Transcript.Troubled)
-    def _troubled(self, event: Transcript.Troubled) -> None:
+    @on(SessionList.Troubled)
+    def _troubled(self, event: Transcript.Troubled | SessionList.Troubled) -> None:
         self.brim.tell(event.sentence, is_error=True)
 
     @on(Transcript.RetryWanted)

@@ -24,6 +24,8 @@ Load = Callable[[int, "Session | None", str], Awaitable["list[Session]"]]
 """Reads a page: at most so many sessions, after that one, of those that fit what is typed."""
 Fits = Callable[["Session", str], bool]
 """Whether a session is among those that fit what is typed."""
+Count = Callable[[], Awaitable["int | None"]]
+"""Tells how many sessions there are where nothing is typed, ``None`` where that is not known."""
 
 PAGE = 50
 """How many sessions are read at once."""
@@ -35,6 +37,10 @@ def _has_title(session: Session, text: str) -> bool:
     return text.lower() in session.title.lower()
 
 
+async def _uncounted() -> int | None:
+    return None
+
+
 class SessionList(Vertical):
     """A field that filters titles, and the sessions.
 
@@ -42,6 +48,7 @@ class SessionList(Vertical):
         load: reads a page of sessions.
         look: begins a search of messages; ``None`` for titles only.
         fits: tells of a session that is new or has changed whether it is listed.
+        count: counts all sessions; without it, or while one types, only those read so far are known.
     """
 
     DEFAULT_CSS = """
@@ -65,17 +72,27 @@ class SessionList(Vertical):
     VerbWanted: TypeAlias = session_rows_view.VerbWanted
     NewWanted: TypeAlias = session_rows_view.NewWanted
 
+    class Troubled(Message):
+        """The sessions cannot be read."""
+
+        def __init__(self, sentence: str) -> None:
+            super().__init__()
+            self.sentence = sentence
+
     def __init__(
         self,
         load: Load,
         look: Look | None = None,
         *,
         fits: Fits = _has_title,
+        count: Count = _uncounted,
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(id=id)
         self._load = load
         self._fits = fits
+        self._count = count
+        self._total: int | None = None
         self._view = SessionRowsView()
         self._field = Input(placeholder="/ search", id="session-filter", select_on_focus=False)
         self._hits = SearchHits(look or (lambda _: None))
@@ -113,7 +130,7 @@ class SessionList(Vertical):
 
     def reload(self) -> None:
         """Read the first page anew."""
-        self.run_worker(self._read_first(), group="sessions", exclusive=True)
+        self._run(self._read_first, "sessions")
 
     async def read_again(self) -> None:
         """Read what is loaded anew, as far as it has been looked at; what is seen stays where it is."""
@@ -121,24 +138,32 @@ class SessionList(Vertical):
         wanted = [self._view.cursor, *self._view.chosen]
         seen = self._view.scroll_offset.y + self._view.size.height
         line = max([seen, *(rows.line_of(session_id) or 0 for session_id in wanted)])
-        limit = max(PAGE, sum(1 for each in rows.lines[: line + 1] if each.session_id))
+        limit = PAGE + sum(1 for each in rows.lines[: line + 1] if each.session_id)
         page = await self._load(limit, None, text)
-        if text == self._field.value.strip() and not self._is_loading:
+        if text == self._field.value.strip():
+            self.workers.cancel_group(self, "sessions")
+            self._is_loading = False
             self._view.replace(page, is_last=len(page) < limit)
             self._show()
+            self._count_anew()
 
     def put(self, session: Session) -> None:
         """Show a session that is new or has changed at its place."""
-        if self._fits(session, self._field.value.strip()):
+        was_listed = session.id in self._view.rows
+        is_listed = self._fits(session, self._field.value.strip())
+        if is_listed:
             self._view.rows.put(session)
         else:
             self._view.rows.remove(session.id)
         self._show()
+        if not (was_listed and is_listed):
+            self._count_anew()
 
     def drop(self, session_id: str) -> None:
         """Take a session out of the list."""
         self._view.rows.remove(session_id)
         self._show()
+        self._count_anew()
 
     def mark(self, session_id: str, *, streaming: bool | None = None, unread: bool | None = None) -> None:
         """Set marks of a session; ``None`` leaves a mark as it is."""
@@ -177,13 +202,14 @@ class SessionList(Vertical):
         self._view.rows.extend(page, is_last=len(page) < PAGE)
         self._view.scroll_to(y=0, animate=False)
         self._show()
+        self._count_anew()
 
     @on(SessionRowsView.NearEnd)
     def _near_end(self, event: SessionRowsView.NearEnd) -> None:
         event.stop()
         if not self._is_loading and self._view.rows.last is not None:
             self._is_loading = True
-            self.run_worker(self._read_next(), group="sessions", exclusive=True)
+            self._run(self._read_next, "sessions")
 
     async def _read_next(self) -> None:
         try:
@@ -206,8 +232,33 @@ class SessionList(Vertical):
         if self._view.chosen:
             self.border_subtitle = f"{len(self._view.chosen):,} chosen · Esc none"
             return
-        more = "" if rows.is_whole else "+"
-        self.border_subtitle = f"{len(rows):,}{more} sessions" if len(rows) != 1 else "1 session"
+        total = self._total if not self._field.value.strip() else None
+        if rows.is_whole or total is None:
+            total, more = len(rows), "" if rows.is_whole else "+"
+        else:
+            total, more = max(total, len(rows)), ""
+        self.border_subtitle = f"{total:,}{more} sessions" if total != 1 else "1 session"
+
+    def _count_anew(self) -> None:
+        """Count those that have not been read, if there are any."""
+        if not self._view.rows.is_whole:
+            self._run(self._count_all, "count")
+
+    async def _count_all(self) -> None:
+        self._total = await self._count()
+        self._show_count()
+
+    def _run(self, read: Callable[[], Awaitable[None]], group: str) -> None:
+        """Read in place of what the group is reading; what cannot be read is said, and the list stays as it is."""
+        self.run_worker(self._told(read), group=group, exclusive=True)
+
+    async def _told(self, read: Callable[[], Awaitable[None]]) -> None:
+        from brim.core.errors import BrimError
+
+        try:
+            await read()
+        except BrimError as error:
+            self.post_message(self.Troubled(error.sentence))
 
     # --- the filter -----------------------------------------------------------------------------------
 
