@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -123,6 +124,18 @@ def test_what_is_wrong_is_said_with_line_and_field(paths: Paths, table: str, lin
     assert "hunter2" not in str(error)
     with pytest.raises(SettingsError):
         check_config(f"[providers.work]\n{table}\n")
+
+
+def test_the_guides_example_is_right(paths: Paths) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "user-guide.md").read_text(encoding="utf-8")
+    (example,) = (
+        block for block in re.findall(r"```toml\n(.*?)```", guide, re.DOTALL) if "[providers" in block
+    )
+    providers = _load(paths, example).providers
+    assert providers["work"].parameters == {"seed": 7, "top_p": 0.9}
+    assert providers["openai"].key is not None
+    for preset in PRESETS.values():
+        assert not preset.key_env or f"`{preset.key_env}`" in guide
 
 
 @pytest.mark.parametrize("name", ["local", "scripted", "agent", "Work", '"a:b"', '""'])

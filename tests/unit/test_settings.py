@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from brim.core.errors import SettingsError
 from brim.core.paths import Paths
 from brim.core.places import Source, variable
+from brim.core.presets import PRESETS
 from brim.core.settings import MustBe, Settings, check_config, load_settings
 
 KEY = "sk-very-secret-1234567890"
@@ -334,6 +335,7 @@ def test_made_by_hand_settings_look_nowhere(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_example_names_every_variable_and_changes_nothing(paths: Paths) -> None:
     example = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
     named = {line.partition("=")[0] for line in example.splitlines() if line and not line.startswith("#")}
-    assert named == {variable(field) for field in Settings.model_fields}
+    keys = {preset.key_env for preset in PRESETS.values() if preset.key_env}
+    assert named == {variable(field) for field in Settings.model_fields} | keys
     assert "BRIM_HOME" in example
     assert _load(paths, dotenv=example) == Settings()
