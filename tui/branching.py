@@ -107,6 +107,7 @@ async def fork(screen: ChatScreen, controller: ChatController, message_id: str) 
         )
     session = await controller.manager.branches.fork(wanted)
     await controller.open(session.id)
+    screen.composer.focus()
     screen.brim.tell("This is a session of its own now: what it was forked from stays as it is.")
 
 

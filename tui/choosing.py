@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 _SESSIONS = 100
 
 
-async def ask(app: BrimApp, title: str, text: str, *, has_several_lines: bool = False) -> str | None:
-    """Ask for a text; ``None`` when the person cancelled."""
-    return await app.push_screen_wait(AskingScreen(title, text, has_several_lines=has_several_lines))
+async def ask(
+    app: BrimApp, title: str, text: str, *, has_several_lines: bool = False, goes_on: bool = False
+) -> str | None:
+    """Ask for a text; ``None`` when the person cancelled. `AskingScreen` says what the arguments are."""
+    return await app.push_screen_wait(
+        AskingScreen(title, text, has_several_lines=has_several_lines, goes_on=goes_on)
+    )
 
 
 async def choose_session(app: BrimApp, controller: ChatController, name: str) -> str | None:

@@ -52,7 +52,8 @@ async def tag(screen: ChatScreen, controller: ChatController, ids: Sequence[str]
     sessions = await _sessions(controller, ids)
     before = sessions[0].tags if len(sessions) == 1 and not argument else ()
     if not argument:
-        text = await ask(screen.brim, await _tags_question(controller, sessions), " ".join(before))
+        shown = "".join(f"{name} " for name in before)
+        text = await ask(screen.brim, await _tags_question(controller, sessions), shown, goes_on=True)
         if text is None:
             return
         argument = text

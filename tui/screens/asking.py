@@ -17,7 +17,14 @@ from brim.tui.pasted import typed
 
 
 class AskingScreen(ModalScreen[str | None]):
-    """Returns the text, or ``None`` when the person thought better of it."""
+    """Returns the text, or ``None`` when the person thought better of it.
+
+    Args:
+        title: what is asked for.
+        text: what stands there at first.
+        has_several_lines: whether it is more than a line.
+        goes_on: whether what is typed goes behind ``text`` rather than in place of it.
+    """
 
     CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -25,11 +32,14 @@ class AskingScreen(ModalScreen[str | None]):
         Binding("ctrl+s", "save", "Save", id="ask_save", priority=True, show=False),
     ]
 
-    def __init__(self, title: str, text: str, *, has_several_lines: bool = False) -> None:
+    def __init__(
+        self, title: str, text: str, *, has_several_lines: bool = False, goes_on: bool = False
+    ) -> None:
         super().__init__()
         self._title = title
         self._text = text
         self._has_several_lines = has_several_lines
+        self._goes_on = goes_on
 
     def compose(self) -> ComposeResult:
         """A box with a field."""
@@ -40,7 +50,7 @@ class AskingScreen(ModalScreen[str | None]):
                 yield TextArea(typed(self._text), compact=True, highlight_cursor_line=False)
             else:
                 box.border_subtitle = "Enter save · Esc cancel"
-                yield Input(visible_line(self._text), compact=True)
+                yield Input(visible_line(self._text), compact=True, select_on_focus=not self._goes_on)
 
     @on(Input.Submitted)
     def action_save(self) -> None:
