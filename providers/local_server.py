@@ -17,6 +17,7 @@ import os
 import resource
 import signal
 import sys
+import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,10 +64,16 @@ def main() -> None:
     _step_back()
     if not (line := sys.stdin.buffer.readline()):
         return
-    server = _load(Orders(**json.loads(line)))
-    os.write(report, json.dumps({"address": server.listening_address}).encode() + b"\n")
-    sys.stdin.buffer.read()
-    # The library's threads are in the middle of answers that nobody waits for any more.
+    # Whatever the end is: the library's threads may be in the middle of answers that nobody waits for any
+    # more, and an orderly end would wait for them.
+    try:
+        server = _load(Orders(**json.loads(line)))
+        os.write(report, json.dumps({"address": server.listening_address}).encode() + b"\n")
+        sys.stdin.buffer.read()
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
     os._exit(0)
 
 
