@@ -37,16 +37,14 @@ class KeySource:
             SettingsError: there is none to be had. The sentence holds no part of what was read.
         """
         if self.value is not None:
-            return self.value
-        said = (
-            await self._printed()
-            if self.file is None
-            else await asyncio.to_thread(_start_of, self.file, self.place)
-        )
+            what, said = "is", self.value.get_secret_value().encode(errors="surrogateescape")
+        elif self.file is not None:
+            what, said = "names a file with", await asyncio.to_thread(_start_of, self.file, self.place)
+        else:
+            what, said = "printed", await self._printed()
         try:
             return checked_key(said.decode())
         except ValueError:
-            what = "printed" if self.file is None else "names a file with"
             raise SettingsError(
                 f"{self.place} {what} no usable key.", hint=f"A key is {KEY_WORDS}."
             ) from None

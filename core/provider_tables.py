@@ -126,13 +126,9 @@ def preset_provider(name: str, variables: Mapping[str, Found]) -> Provider:
 
 
 def _from_variable(name: str, variables: Mapping[str, Found]) -> KeySource | None:
+    """Return what a variable holds, looked at when it is needed: it may be meant for another program."""
     found = variables.get(name)
-    if found is None:
-        return None
-    try:
-        return KeySource(place=found.place, value=checked_key(str(found.value)))
-    except ValueError:
-        raise SettingsError(f"{found.place} is no usable key: a key is {KEY_WORDS}.") from None
+    return None if found is None else KeySource(place=found.place, value=SecretStr(str(found.value).strip()))
 
 
 def is_url(url: object) -> bool:

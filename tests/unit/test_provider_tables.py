@@ -66,6 +66,14 @@ def test_the_usual_variable_may_stand_in_dotenv(paths: Paths) -> None:
     assert stronger.value == SecretStr(KEY)
 
 
+async def test_a_variable_that_holds_no_key_hinders_nothing_else(paths: Paths) -> None:
+    source = _load(paths, GROQ_API_KEY=f"{KEY} and more").providers["groq"].key
+    assert source is not None
+    with pytest.raises(SettingsError, match="GROQ_API_KEY in the environment is no usable key") as caught:
+        await source.fetch()
+    assert KEY not in str(caught.value)
+
+
 def test_a_table_says_everything(paths: Paths) -> None:
     work = _load(
         paths,
