@@ -220,7 +220,9 @@ def show(session: str, as_json: bool) -> int:
 )
 @click.option("-o", "--output", "target", metavar="FILE_OR_DIR", help="Where to.")
 @click.option("--force", "is_forced", is_flag=True, help="Overwrite files.")
-@click.option("--tree", "is_tree", is_flag=True, help="All branches, not only the one shown; JSON always has them.")
+@click.option(
+    "--tree", "is_tree", is_flag=True, help="All branches, not only the one shown; JSON always has them."
+)
 def export(session: tuple[str, ...], **wishes: Any) -> int:
     """Export sessions."""
     if wishes["target"] == "-":
