@@ -91,12 +91,14 @@ class _Conversation:
             yield Problem(self._where, "it holds no messages")
             return
         times = [message.created_at for message in messages]
-        models = [message.model for message in messages if message.model]
+        newest = max(
+            (each for each in messages if each.model), key=lambda each: each.created_at, default=None
+        )
         session = Session(
             id=self._session_id,
             title=self._title,
             model=model_id(text_of(self._value.get("default_model_slug")), "openai")
-            or (models[-1] if models else None),
+            or (newest.model if newest else None),
             system_prompt="\n\n".join(dict.fromkeys(self._instructions)),
             created_at=created or min(times),
             updated_at=moment(self._value.get("update_time")) or max(times),

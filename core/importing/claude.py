@@ -68,11 +68,11 @@ def read(number: int, value: dict[str, Any]) -> Iterator[Imported | Problem]:
         yield Problem(where, "it holds no messages")
         return
     times = [message.created_at for message in ordered]
-    models = [message.model for message in ordered if message.model]
+    newest = max((each for each in ordered if each.model), key=lambda each: each.created_at, default=None)
     session = Session(
         id=session_id,
         title=title,
-        model=model_id(text_of(value.get("model")), "anthropic") or (models[-1] if models else None),
+        model=model_id(text_of(value.get("model")), "anthropic") or (newest.model if newest else None),
         created_at=created or min(times),
         updated_at=moment(value.get("updated_at")) or max(times),
         head_id=head,

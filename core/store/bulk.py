@@ -20,6 +20,16 @@ from brim.core.types import Message, Session
 _VARIABLES = 500
 """How many ids are looked up at a time."""
 
+_UNFIT = (
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    ValueError,
+    OverflowError,
+    TypeError,
+)
+"""What a value raises that cannot be kept; all else is a fault of the file."""
+
 _KNOWN = "SELECT id, session_id, role, chars FROM messages WHERE id IN ({marks})"
 _IS_ON_PATH = """
     WITH RECURSIVE path (id, parent_id) AS (
@@ -57,7 +67,7 @@ def take_in(
         file.execute("SAVEPOINT import_one")
         try:
             taken.append(_take(conversation.session, conversation.messages, file))
-        except (sqlite3.IntegrityError, ValueError, OverflowError, TypeError) as error:
+        except _UNFIT as error:
             file.execute("ROLLBACK TO import_one")
             taken.append(Taken(outcome=TakenAs.REFUSED, why=f"it cannot be kept: {error}"))
         file.execute("RELEASE import_one")
