@@ -69,7 +69,7 @@ async def regenerate_with(screen: ChatScreen, controller: ChatController, name: 
     """Let another model answer again: it is the session's model from then on, if it was asked at all."""
     _not_while_answering(controller)
     session, message_id = controller.shown_session(), screen.transcript.answer_to_redo
-    chosen = await choose_model(screen.brim, controller, name)
+    chosen = await choose_model(screen.brim, controller, name, title="Regenerate with")
     if chosen is None:
         return
     await controller.set_model(chosen)

@@ -53,13 +53,15 @@ def _about(session: Session, *, is_running: bool) -> str:
     return f"{'⟳ ' if is_running else ''}{when} · {session.messages} messages"
 
 
-async def choose_model(app: BrimApp, controller: ChatController, name: str) -> str | None:
+async def choose_model(
+    app: BrimApp, controller: ChatController, name: str, *, title: str = "Model"
+) -> str | None:
     """Return a model id by its name or from a list."""
     models = await controller.manager.models()
     if name:
         return _named(models, name)
     choices = [Choice(m.id, m.id, _facts(m), disabled=bool(m.unavailable)) for m in models]
-    return await app.push_screen_wait(PickerScreen("Model", among(choices), current=controller.model or ""))
+    return await app.push_screen_wait(PickerScreen(title, among(choices), current=controller.model or ""))
 
 
 def _named(models: Sequence[ModelInfo], name: str) -> str:

@@ -143,8 +143,8 @@ async def _empty(app: BrimApp, controller: ChatController) -> None:
     """Erase what is in the bin, if the person says so again."""
     ids = [session.id for session in await controller.manager.library.in_bin()]
     count = f"{len(ids):,} sessions" if len(ids) != 1 else "1 session"
-    body = Content(f"{count} with all messages will be erased from the data file. Nothing brings them back.")
-    choices = [Choice(_KEEP, "Keep them in the bin"), Choice(_EMPTY, f"Erase {count} for good")]
+    body = Content(f"This erases {count} from the data file, with all messages. There is no way back.")
+    choices = [Choice(_KEEP, "Keep what is in the bin"), Choice(_EMPTY, f"Erase {count} for good")]
     if await app.push_screen_wait(DecidingScreen("Empty the bin", body, choices)) == _EMPTY:
         erased = await controller.manager.library.erase(ids)
         app.tell(f"Erased {erased:,} session{'' if erased == 1 else 's'}.")

@@ -83,7 +83,7 @@ class Header(Widget):
         return Content.assemble(
             ("brim", "bold $primary"),
             (f" · {left}" if left else "", "$foreground"),
-            (f"{' ' * _NOTE_GAP}{note}" if note else "", "$text-muted"),
+            (f"{' ' * _NOTE_GAP}{note}" if note else "", "$dim"),
             " " * max(1, gap),
             (right, "$text-muted"),
         )
