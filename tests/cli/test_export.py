@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from brim.core.types import Message, Session
+from tests.support.archives import chatgpt, write
 from tests.support.cli import here, keep
 
 
@@ -122,3 +123,59 @@ def test_nothing_to_export_is_said() -> None:
     done = here("export", "--all", "-o", "backup")
     assert (done.returncode, done.stderr) == (0, "No sessions yet.\n")
     assert not Path("backup").exists()
+
+
+def _branched() -> None:
+    write(
+        "conversations.json", [chatgpt(), chatgpt(conversation_id="c-2", title="Put away", is_archived=True)]
+    )
+    assert here("import", "conversations.json").returncode == 0
+
+
+@pytest.mark.parametrize("file_format", ["md", "txt", "html"])
+def test_the_shown_branch_or_the_whole_tree(file_format: str) -> None:
+    _branched()
+    shown = here("export", "last", "--format", file_format).stdout
+    assert "Second answer" in shown
+    assert "First answer" not in shown
+    whole = here("export", "last", "--format", file_format, "--tree").stdout
+    assert "First answer" in whole
+    assert "Second answer" in whole
+    assert "‹1/2›" in whole
+
+
+def test_json_always_has_the_whole_tree() -> None:
+    _branched()
+    document = json.loads(here("export", "last", "--format", "json").stdout)
+    told = {message["id"]: message["content"] for message in document["messages"]}
+    assert sorted(told.values()) == ["First answer", "Second answer", "Why?"]
+    assert told[document["session"]["head_id"]] == "Second answer"
+
+
+def test_all_has_what_is_put_away_but_not_the_bin() -> None:
+    _branched()
+    assert here("export", "--all", "-o", "out", "--format", "html").returncode == 0
+    assert sorted(file.name.split("-")[0] for file in Path("out").iterdir()) == ["put", "whys"]
+
+
+def test_a_session_named_twice_is_one_file() -> None:
+    _three()
+    assert here("export", "1111", "1111", "2222", "-o", "out").stderr == "Exported 2 files in out.\n"
+    assert len(list(Path("out").iterdir())) == 2
+
+
+def test_names_that_collide_get_a_number() -> None:
+    keep(
+        *(
+            (
+                Session(id=f"abcdef01{number:08x}", title="Same"),
+                [Message(role="user", content=f"text {number}")],
+            )
+            for number in range(3)
+        )
+    )
+    assert here("export", "--all", "-o", "out").returncode == 0
+    names = ["same-abcdef01-2.md", "same-abcdef01-3.md", "same-abcdef01.md"]
+    assert sorted(file.name for file in Path("out").iterdir()) == names
+    texts = "".join(file.read_text() for file in Path("out").iterdir())
+    assert all(f"text {number}" in texts for number in range(3))
