@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 CLOSING_S = 2.5
 """How long the store and the turns may take to end before brim ends without them, in seconds."""
 
+_WARNING_S = 15.0
+"""How long a sentence about the settings is shown, in seconds: it is there before anybody reads."""
+
 _GC_THRESHOLDS = (2_000, 5, 500)
 """New objects before the young ones are looked through (1 ms), such rounds before those that outlived them are
 (4 ms), and such before all are."""
@@ -61,6 +64,7 @@ class BrimApp(App[None]):
         theme: the theme's name; empty for the one chosen last.
         state_folder: where the screen keeps what it remembers.
         config_folder: holds the person's own ``themes``.
+        warnings: sentences about settings that are not used; ``connect`` may still add some.
     """
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["app.tcss", "screens/chat.tcss"]
@@ -78,6 +82,7 @@ class BrimApp(App[None]):
         theme: str,
         state_folder: Path,
         config_folder: Path,
+        warnings: Sequence[str] = (),
     ) -> None:
         self._gate = ControlGate()
         self._themes: list[str] = []
@@ -94,6 +99,7 @@ class BrimApp(App[None]):
         self._wanted_session = session
         self._wanted_model = model
         self._state_folder = state_folder
+        self._warnings = warnings
         self._connecting: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
         self._take_themes(config_folder / "themes", theme)
@@ -151,6 +157,8 @@ class BrimApp(App[None]):
 
         try:
             self.manager = await self._connect()
+            for warning in self._warnings:
+                self.notify(visible(warning), severity="warning", markup=False, timeout=_WARNING_S)
             await self.chat.connected(self.manager)
             _spare_the_keyboard()
         except BrimError as error:
@@ -241,6 +249,7 @@ def run(
     theme: str,
     state_folder: Path,
     config_folder: Path,
+    warnings: Sequence[str] = (),
 ) -> int:
     """Run the app until the person leaves and return the exit code; `BrimApp` says what the arguments are.
 
@@ -253,6 +262,7 @@ def run(
         theme=theme,
         state_folder=state_folder,
         config_folder=config_folder,
+        warnings=warnings,
     )
     app.watchdog = Watchdog()
     asyncio.run(_run(app))

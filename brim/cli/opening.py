@@ -62,6 +62,7 @@ def open_app(*, session: str | None = None, model: str | None = None, agent: str
         theme=_wanted_theme(paths),
         state_folder=paths.state,
         config_folder=paths.config,
+        warnings=warnings,
     )
     complain(*warnings)
     return codes[0] if codes else code

@@ -11,6 +11,7 @@ import pytest
 
 from brim.cli.opening import _wanted_theme
 from brim.core.paths import Paths
+from tests.support.app_in_terminal import AppInTerminal
 from tests.support.cli import BRIM, read_terminal
 
 _LEFT = "\x1b[?1049l"
@@ -45,6 +46,17 @@ def test_a_session_that_is_not_there_ends_the_app_with_the_sentence() -> None:
     code, said = _open("feedbeef")
     assert code == 1
     assert "feedbeef" in said
+
+
+def test_settings_that_are_not_used_are_told_on_the_screen_and_after_it(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OPENAI_BASE_URL=http://127.0.0.1:1/v1\n")
+    command = [*BRIM, "--model", "scripted:echo"]
+    with AppInTerminal(tmp_path, command=command, OPENAI_API_KEY="only-a-test") as app:
+        app.read_until_shown("would send the key")
+        app.read_until_shown("Enter send")
+        app.write(b"\x11")
+        assert app.ended() == 0
+        assert b"so brim uses neither" in app.output.rpartition(_LEFT.encode())[2]
 
 
 def test_the_first_paint_has_the_theme_that_the_settings_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -18,16 +19,21 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import pyte
 
 from brim.core.agent import AgentInterface
 from brim.core.events import StreamEvent, TextDelta
 from brim.core.types import AgentContext, AgentResponse
 
 ROOT = Path(__file__).parents[2]
+ROWS, COLUMNS = 24, 80
+_KITTY = re.compile(rb"\x1b\[[<>=]\d*u")
+"""A request for another way of telling keys, which the emulated terminal would print in part."""
 
 
 class Endless(AgentInterface):
@@ -39,6 +45,18 @@ class Endless(AgentInterface):
     async def process_stream(self, context: AgentContext) -> AsyncIterator[StreamEvent]:
         yield TextDelta("half an ans")
         await asyncio.Event().wait()
+
+
+class Telling(AgentInterface):
+    """Counts to 150 at the pace of a model, in its prompt's own words."""
+
+    async def process(self, context: AgentContext) -> AgentResponse:
+        raise NotImplementedError
+
+    async def process_stream(self, context: AgentContext) -> AsyncIterator[StreamEvent]:
+        for number in range(1, 151):
+            yield TextDelta(f"{context.input}{number} ")
+            await asyncio.sleep(0.02)
 
 
 class Stubborn(Endless):
@@ -56,7 +74,7 @@ class Broken(Endless):
         raise RuntimeError(f"cannot close with {key}")
 
 
-KINDS = {"endless": Endless, "stubborn": Stubborn, "broken": Broken}
+KINDS = {"endless": Endless, "telling": Telling, "stubborn": Stubborn, "broken": Broken}
 
 
 def main(folder: Path, kind: str) -> int:
@@ -74,20 +92,31 @@ def main(folder: Path, kind: str) -> int:
 
 
 class AppInTerminal:
-    """Starts the app, reads what it writes, presses keys, sends signals."""
+    """Starts the app, reads what it writes, presses keys, sends signals.
 
-    def __init__(self, folder: Path, kind: str, **environment: str) -> None:
+    Args:
+        folder: holds the data of the app; with ``command`` its working folder.
+        kind: the agent, one of `KINDS`.
+        command: the command to run in place of the app alone.
+        environment: is added to this process's own.
+    """
+
+    def __init__(
+        self, folder: Path, kind: str = "", *, command: Sequence[str] = (), **environment: str
+    ) -> None:
         self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.before = termios.tcgetattr(slave)
         self.slave = slave
         self.output = b""
+        self._screen = pyte.Screen(COLUMNS, ROWS)
+        self._terminal = pyte.ByteStream(self._screen)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.app_in_terminal", str(folder), kind],
+            command or [sys.executable, "-m", "tests.support.app_in_terminal", str(folder), kind],
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            cwd=ROOT,
+            cwd=folder if command else ROOT,
             env={**os.environ, "TERM": "xterm-256color", **environment},
             start_new_session=True,
         )
@@ -110,6 +139,24 @@ class AppInTerminal:
             assert time.monotonic() < deadline, f"waited for {wanted!r}, saw {self.output[-2000:]!r}"
             assert self._read(), f"ended without {wanted!r}: {self.output[-2000:]!r}"
 
+    @property
+    def shown(self) -> str:
+        """What stands on the terminal's screen, its lines joined by spaces, without borders at their ends."""
+        return " ".join(" ".join(line.strip(" │▌") for line in self._screen.display).split())
+
+    def read_until_shown(self, wanted: str, seconds: float = 30.0) -> None:
+        """Read until ``wanted`` stands on the screen; a break of the line counts as a space."""
+        deadline = time.monotonic() + seconds
+        while wanted not in self.shown:
+            assert time.monotonic() < deadline, f"waited for {wanted!r}, saw {self.shown}"
+            assert self._read(), f"ended without {wanted!r}: {self.shown}"
+
+    def read_for(self, seconds: float) -> None:
+        """Read for a while."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._read()
+
     def _read(self) -> bool:
         if not select.select([self.master], [], [], 0.2)[0]:
             return self.process.poll() is None
@@ -120,6 +167,7 @@ class AppInTerminal:
                 raise
             return False
         self.output += data
+        self._terminal.feed(_KITTY.sub(b"", data))
         return bool(data)
 
     def write(self, keys: bytes) -> None:
