@@ -22,6 +22,7 @@ from brim.tui.state import ScreenState
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.driver import Driver
     from textual.filter import LineFilter
     from textual.screen import Screen
     from textual.types import CSSPathType
@@ -109,6 +110,15 @@ class BrimApp(App[None]):
     def get_default_screen(self) -> Screen[Any]:
         """Begin with the chat, painted before anything is known of sessions."""
         return ChatScreen(self.state, self._wanted_session, self._wanted_model)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Read the terminal with a driver that no input ends; elsewhere, or where one is named, with Textual's."""
+        driver = super().get_driver_class()
+        if driver.__name__ != "LinuxDriver":
+            return driver
+        from brim.tui.driver import TerminalDriver
+
+        return TerminalDriver
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Add the last gate to Textual's own filters."""

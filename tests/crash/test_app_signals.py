@@ -119,6 +119,16 @@ async def test_an_agent_that_never_closes_does_not_keep_the_process(tmp_path: Pa
     assert (messages[-1].content, messages[-1].status) == ("half an ans", Status.STOPPED)
 
 
+async def test_bytes_that_are_no_text_end_nothing(tmp_path: Path) -> None:
+    with AppInTerminal(tmp_path, "endless") as app:
+        app.read_until(b"Enter send")
+        app.write(b"one \x9b2J \xff\xfe\x00\xc3 \x1b[200~two\x1b[31m\rthree\x9b\x1b[201~ four")
+        app.read_until_shown("three� four")
+        app.write(b"\x11")
+        assert app.ended() == 0
+        assert_restored(app)
+
+
 def test_an_unexpected_error_is_told_shortly_and_without_keys(tmp_path: Path) -> None:
     with answering(AppInTerminal(tmp_path, "broken", OPENAI_API_KEY="hidden-0123456789")) as app:
         app.write(b"\x11")
