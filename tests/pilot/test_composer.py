@@ -94,6 +94,16 @@ async def test_keys_keep_their_order_however_fast_they_come() -> None:
         assert app.asked == ["hello", "next\nyx"]
 
 
+@pytest.mark.parametrize("slash", ["/rename", "/export", "/quit"])
+async def test_a_command_typed_fast_is_the_one_that_is_sent(slash: str) -> None:
+    async with host() as (app, pilot):
+        await pilot.press("slash")
+        await wait_until(pilot, lambda: app.commands.chosen is not None)
+        press_at_once(app, *slash[1:], "enter")
+        await wait_until(pilot, lambda: bool(app.asked))
+        assert app.asked == [slash]
+
+
 async def test_waiting_for_what_was_pressed() -> None:
     async with host() as (app, pilot):
         press_at_once(app, *"hello")

@@ -102,6 +102,7 @@ class Composer(TextArea):
 
     def action_send(self) -> None:
         """Send what is there; with the list of commands open, take the command first."""
+        self._catch_up()
         if self._commands is not None and (chosen := self._commands.chosen) is not None:
             typed_name = self.text[1:].lower()
             if typed_name != chosen.slash:
@@ -121,6 +122,7 @@ class Composer(TextArea):
 
     def action_complete(self) -> None:
         """Take the command that the list shows."""
+        self._catch_up()
         self._accept()
 
     def action_close_list(self) -> None:
@@ -147,6 +149,14 @@ class Composer(TextArea):
 
     def on_text_area_changed(self) -> None:
         """Offer commands while one is being typed."""
+        self._offer()
+
+    def _catch_up(self) -> None:
+        """Offer what fits the text of now: a key right behind fast typing comes before the list has changed."""
+        if self._commands is not None and self._commands.chosen is not None:
+            self._offer()
+
+    def _offer(self) -> None:
         if self._commands is not None:
             lone_line = self.document.line_count == 1
             self._commands.offer(complete(self.document.get_line(0)) if lone_line else [])
