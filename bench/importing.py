@@ -84,27 +84,28 @@ def _pieces(conversations: int, words: Words) -> Iterator[str]:
         yield (", " if number else "") + json.dumps(conversation(number, words))
 
 
-async def _take(archive: Path, home: Path) -> tuple[int, float]:
+async def _take(archive: Path, home: Path) -> tuple[int, float, float]:
     store = SQLiteStore(home / "brim.db")
     await store.open()
     try:
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         report = await take_in(store, archive, Kind.CHATGPT)
-        return report.messages, time.perf_counter() - started
+        return report.messages, time.perf_counter() - started, time.process_time() - worked
     finally:
         await store.aclose()
 
 
 def one(archive: Path, home: Path) -> None:
-    """Import once, and print messages, seconds and the peak of memory in MB."""
-    messages, took = asyncio.run(_take(archive, home))
+    """Import once, and print messages, seconds, seconds of CPU, and the peak of memory in MB."""
+    messages, took, worked = asyncio.run(_take(archive, home))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps([messages, took, peak]))
+    print(json.dumps([messages, took, worked, peak]))
 
 
 def main() -> None:
     """Measure all sizes, each in a process of its own."""
-    print(f"{'messages':>10} {'file':>9} {'first':>12} {'again':>12} {'peak':>9}")
+    print("first and again: messages a second, and (in brackets) those of a second of CPU")
+    print(f"{'messages':>10} {'file':>9} {'first':>20} {'again':>20} {'peak':>9}")
     for size in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / "conversations.json"
@@ -118,11 +119,12 @@ def main() -> None:
                     check=True,
                 )
                 told.append(json.loads(done.stdout))
-            (messages, first, peak), (_, again, _) = told
+            messages, first, first_cpu, peak = told[0]
+            _, again, again_cpu, _ = told[1]
             megabytes = archive.stat().st_size / 1e6
             print(
-                f"{messages:>10,} {megabytes:>6.0f} MB {messages / first:>10,.0f}/s {messages / again:>10,.0f}/s "
-                f"{peak:>6.0f} MB"
+                f"{messages:>10,} {megabytes:>6.0f} MB {messages / first:>8,.0f} ({messages / first_cpu:>9,.0f}) "
+                f"{messages / again:>8,.0f} ({messages / again_cpu:>9,.0f}) {peak:>6.0f} MB"
             )
 
 

@@ -65,23 +65,19 @@ async def take_in(
     position, report = Position(), Report()
     batches = _batches(read(path, kind, position))
     outcomes = _Outcomes(report)
-    batch = await asyncio.to_thread(next, batches, None)
-    while batch is not None:
-        following = asyncio.create_task(asyncio.to_thread(next, batches, None))
-        try:
-            items, problems = batch
-            for each in problems:
+    # One after the other: SQLite gives the interpreter away at each row, and another busy thread keeps it for 5 ms.
+    while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+        items, problems = batch
+        for each in problems:
+            report.problems += 1
+            problem(each)
+        parts = [Conversation(part.session, part.messages) for part in items]
+        taken = await store.import_sessions(parts, is_rehearsal=is_rehearsal) if parts else []
+        for part, result in zip(items, taken, strict=True):
+            for each in outcomes.note(part, result):
                 report.problems += 1
                 problem(each)
-            parts = [Conversation(part.session, part.messages) for part in items]
-            taken = await store.import_sessions(parts, is_rehearsal=is_rehearsal) if parts else []
-            for part, result in zip(items, taken, strict=True):
-                for each in outcomes.note(part, result):
-                    report.problems += 1
-                    problem(each)
-            progress(report, position)
-        finally:
-            batch = await following
+        progress(report, position)
     outcomes.close()
     if not is_rehearsal:
         await store.import_sessions(())

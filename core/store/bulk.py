@@ -102,8 +102,11 @@ def _take(session: Session, messages: Sequence[Message], file: sqlite3.Connectio
             )
             continue
         parent = None if message.parent_id is None else ids.get(message.parent_id, message.parent_id)
-        changed = {"id": own, "session_id": session.id, "parent_id": parent if parent in there else None}
-        fresh.append(message_values(message.model_copy(update=changed)))
+        parent = parent if parent in there else None
+        if (message.id, message.session_id, message.parent_id) != (own, session.id, parent):
+            changed = {"id": own, "session_id": session.id, "parent_id": parent}
+            message = message.model_copy(update=changed)  # noqa: PLW2901 - copies cost as much as the rest
+        fresh.append(message_values(message))
         there.add(own)
     if before is None:
         session_table.add(session.model_copy(update={"messages": 0, "head_id": None}), file)
