@@ -47,6 +47,10 @@ TICK_S = 0.25
 
 
 _LONGEST_REASON = 300
+_GAP_S = 0.001
+"""Events closer together than this come faster than they can be awaited, in seconds."""
+_BURST_S = 0.003
+"""How long such events are read in one go, and the pause after it, in seconds."""
 
 
 class Turn:
@@ -289,10 +293,18 @@ async def _read(
     while True:
         try:
             async with aclosing(events_of(chosen, context)) as events:
+                began = before = live.last_event_at
                 async for event in events:
                     live.take(event)
                     if live.done:
                         break
+                    # What has come already is read without waiting; whoever types wants to be heard meanwhile.
+                    if live.last_event_at - before > _GAP_S:
+                        began = live.last_event_at
+                    elif live.last_event_at - began > _BURST_S:
+                        await asyncio.sleep(_BURST_S)
+                        began = perf_counter()
+                    before = live.last_event_at
         except ContextOverflowError as error:
             if live.has_begun:
                 raise
