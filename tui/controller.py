@@ -9,7 +9,7 @@ from brim.core.errors import BrimError
 from brim.core.events import TurnFailed, TurnFinished, TurnStarted
 from brim.core.types import Message, OutlineRow, Session
 from brim.tui import bridge
-from brim.tui.branching import read_siblings, show_branch
+from brim.tui.branch_showing import read_siblings, show_branch
 from brim.tui.elsewhere import Elsewhere
 from brim.tui.undoing import Undo
 from brim.tui.views import AllSessionsView, OpenSessionView
@@ -156,9 +156,7 @@ class ChatController:
             self.undo.opened()
             self._open_view.show_queue(session_id, session.queued)
             self._open_view.show_usage(session_id, await self.manager.context_usage(session_id))
-            last = next((m for m in reversed(messages) if m.role == "assistant" and m is not live), None)
-            for meter in screen.meters:
-                meter.set_turn(last)
+            self._show_last_turn(messages, live)
             screen.show_answering(is_answering=live is not None)
             self._watch(subscription, self._open_view)
 
@@ -171,6 +169,12 @@ class ChatController:
             return
         if session_id == self.session_id:
             self._open_view.show_usage(session_id, usage)
+
+    def _show_last_turn(self, messages: Sequence[Message], live: Message | None = None) -> None:
+        """Tell the meters of the last answer that is not being written."""
+        last = next((m for m in reversed(messages) if m.role == "assistant" and m is not live), None)
+        for meter in self._screen.meters:
+            meter.set_turn(last)
 
     async def show_again(self, message_id: str = "") -> None:
         """Read the session shown anew: another branch of it is shown now, the one with that message."""
@@ -187,6 +191,7 @@ class ChatController:
             await show_branch(self._screen, _Source(self.manager, session_id), messages, message_id)
             read_siblings(self._screen, self)
             self._open_view.show_queue(session_id, session.queued)
+            self._show_last_turn(messages, live)
             self._screen.show_answering(is_answering=live is not None)
             self._watch(subscription, self._open_view)
 
@@ -198,6 +203,7 @@ class ChatController:
                 return
             goes_on = self._screen.transcript.take(messages)
         if goes_on:
+            self._show_last_turn([m for m in messages if m.status != "streaming"])
             read_siblings(self._screen, self)
             self._open_view.show_usage(session.id, await self.manager.context_usage(session.id))
         else:

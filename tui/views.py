@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brim.tui.branching import read_siblings
+from brim.tui.branch_showing import read_siblings
 
 if TYPE_CHECKING:
     from brim.core.context import ContextUsage

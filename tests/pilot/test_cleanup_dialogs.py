@@ -190,7 +190,8 @@ async def test_the_newer_of_two_things_is_undone(tmp_path: Path) -> None:
         other = await manager.create(title="Other")
         await ask(app, pilot, "/cleanup now ")
         await sees(app, pilot, "Ctrl+Z undoes")
-        await controller.delete(other.id)
+        app.chat.commands.run("delete_sessions", other.id)
+        await wait_until(pilot, lambda: controller.undo.session_ids)
         assert controller.undo.session_ids == (other.id,)
         assert controller.undo.message_id is None
         await pilot.press("ctrl+z")
