@@ -123,7 +123,7 @@ class Uncounted(OpenAIAgent):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("agent", "turns"), [(Uncounted, 60), (OpenAIAgent, 24)])
+@pytest.mark.parametrize(("agent", "turns"), [(Uncounted, 60), (OpenAIAgent, 40)])
 async def test_many_turns_in_a_small_window(agent, turns, llama: LlamaServer, tmp_path, record_property):
     config = AgentConfig(
         model=llama.model,

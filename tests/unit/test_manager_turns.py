@@ -336,7 +336,7 @@ class Hangs(Plain):
     ids=lambda value: type(value).__name__ if isinstance(value, AgentInterface) else None,
 )
 async def test_an_agent_that_misbehaves_is_an_error_on_the_turn(agent, words, text):
-    async with SessionManager(agent, silence_s=0.3) as manager:
+    async with SessionManager(agent, silence_s=2.0) as manager:
         session = await manager.create()
         answer = await (await manager.send(session.id, "go")).wait()
         assert answer.status is Status.FAILED
