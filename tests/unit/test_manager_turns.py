@@ -331,7 +331,7 @@ class Hangs(Plain):
         (YieldsNumbers(), "yielded int", ""),
         (ForgetsToYield(), "no async iterator", ""),
         (FinishesAStranger(), "never started", ""),
-        (Hangs(), "sent nothing for 0.3 seconds", "before "),
+        (Hangs(), "sent nothing for 2 seconds", "before "),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, AgentInterface) else None,
 )
