@@ -199,11 +199,12 @@ def search(query: tuple[str, ...], limit: int, as_json: bool) -> int:
 @brim.command(help=f"Show one transcript. {_SESSION_HELP}")
 @click.argument("session")
 @_json
-def show(session: str, as_json: bool) -> int:
+@click.option("--tree", "is_tree", is_flag=True, help="All branches, not only the one shown.")
+def show(session: str, is_tree: bool, as_json: bool) -> int:
     """Show one transcript."""
     from brim.cli import reading
 
-    return asyncio.run(reading.show(session, as_json=as_json))
+    return asyncio.run(reading.show(session, is_tree=is_tree, as_json=as_json))
 
 
 @brim.command(

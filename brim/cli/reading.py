@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from brim.cli.data import stored
 from brim.cli.edge import DONE, complain
 from brim.cli.output import dollars, local_time, write, write_json, write_table
+from brim.core.export.branches import canonical
 from brim.core.export.gauge import context_document
 from brim.core.export.plain import to_text
 from brim.core.paths import Paths
@@ -53,18 +54,20 @@ async def sessions(*, limit: int, only: SessionFilter, as_json: bool) -> int:
     return DONE
 
 
-async def show(name: str, *, as_json: bool) -> int:
-    """Show one transcript."""
+async def show(name: str, *, is_tree: bool = False, as_json: bool) -> int:
+    """Show one transcript: the branch that is shown, or all of them where ``is_tree``."""
     async with opened() as manager:
         session = await manager.find_session(name)
-        messages = await manager.transcript(session.id)
+        messages = await (manager.branches.tree(session.id) if is_tree else manager.transcript(session.id))
         context = await manager.context_usage(session.id)
     if as_json:
         write_json(
             {
                 "session": session_document(session),
                 "context": context_document(context),
-                "messages": [message_document(message) for message in messages],
+                "messages": [
+                    message_document(message) for message in (canonical(messages) if is_tree else messages)
+                ],
             }
         )
         return DONE
@@ -98,6 +101,7 @@ def session_document(session: Session) -> dict[str, Any]:
         "updated_at": session.updated_at,
         "model": session.model,
         "system_prompt": session.system_prompt,
+        "head_id": session.head_id,
         "messages": session.messages,
         "tokens": session.tokens,
         "cost_usd": _cost(session),

@@ -11,6 +11,7 @@ from decimal import Decimal
 from brim.core.paths import Paths
 from brim.core.types import Message, Session, Status
 from brim.core.usage import Usage
+from tests.support.archives import chatgpt, write
 from tests.support.cli import BRIM, here, here_json, keep, read_terminal
 
 _THEN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -108,6 +109,21 @@ def test_show_prints_the_transcript() -> None:
     for word in ("Number 1", "You", "Why?", "openai:gpt-4o", "Because."):
         assert word in done.stdout
     assert here("show", f"{2:016x}").returncode == 0
+
+
+def test_show_has_the_branch_shown_or_the_whole_tree() -> None:
+    write("conversations.json", [chatgpt()])
+    assert here("import", "conversations.json").returncode == 0
+    shown = here_json("show", "last")
+    assert [message["content"] for message in shown["messages"]] == ["Why?", "Second answer"]
+    whole = here_json("show", "last", "--tree")
+    prompt, *answers = whole["messages"]
+    assert [message["content"] for message in answers] == ["First answer", "Second answer"]
+    assert [message["parent_id"] for message in (prompt, *answers)] == [None, prompt["id"], prompt["id"]]
+    assert whole["session"]["head_id"] == answers[1]["id"]
+    text = here("show", "last", "--tree").stdout
+    assert text.index("[Branch ‹1/2› begins]") < text.index("First answer") < text.index("Second answer")
+    assert "First answer" not in here("show", "last").stdout
 
 
 def test_a_session_that_is_not_there_or_not_one_is_a_sentence() -> None:
