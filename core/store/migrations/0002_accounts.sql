@@ -31,7 +31,6 @@ CREATE TRIGGER session_removed AFTER DELETE ON sessions WHEN old.deleted_at IS N
 END;
 
 -- The messages anew: ids that are unique, parents that are there, and the small columns before the long texts.
-DROP INDEX messages_tree;
 DROP INDEX messages_of_session;
 DROP INDEX messages_streaming;
 DROP INDEX messages_prompts;
