@@ -11,6 +11,7 @@ from brim._version import __version__
 
 if TYPE_CHECKING:
     from brim.core.agent import AgentInterface, AgentSource
+    from brim.core.attachments import Attachment
     from brim.core.budgets import BudgetError
     from brim.core.cleanup import CleanupMode
     from brim.core.context import ContextTracker, ContextUsage
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         WindowFullError,
     )
     from brim.core.events import (
+        CarriedOver,
         Done,
         ReasoningDelta,
         StreamEvent,
@@ -44,12 +46,14 @@ if TYPE_CHECKING:
         UsageReported,
         Waiting,
     )
+    from brim.core.parameters import Parameters
     from brim.core.sessions import SessionManager
     from brim.core.store.sqlite import SQLiteStore
     from brim.core.types import (
         AgentConfig,
         AgentContext,
         AgentResponse,
+        Carried,
         Message,
         ModelInfo,
         Session,
@@ -61,6 +65,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "brim.core.agent": ("AgentInterface", "AgentSource"),
+    "brim.core.attachments": ("Attachment",),
+    "brim.core.parameters": ("Parameters",),
     "brim.core.budgets": ("BudgetError",),
     "brim.core.cleanup": ("CleanupMode",),
     "brim.core.context": ("ContextTracker", "ContextUsage"),
@@ -85,6 +91,7 @@ _HOMES = {
         "WindowFullError",
     ),
     "brim.core.events": (
+        "CarriedOver",
         "Done",
         "ReasoningDelta",
         "StreamEvent",
@@ -100,6 +107,7 @@ _HOMES = {
         "AgentConfig",
         "AgentContext",
         "AgentResponse",
+        "Carried",
         "Message",
         "ModelInfo",
         "Session",
@@ -119,11 +127,14 @@ __all__ = [
     "AgentLoadError",
     "AgentResponse",
     "AgentSource",
+    "Attachment",
     "AuthenticationError",
     "BadRequestError",
     "BadResponseError",
     "BrimError",
     "BudgetError",
+    "Carried",
+    "CarriedOver",
     "CleanupMode",
     "CleanupWantedError",
     "ConnectionFailedError",
@@ -135,6 +146,7 @@ __all__ = [
     "ModelInfo",
     "NewerStoreError",
     "OverloadedError",
+    "Parameters",
     "RateLimitError",
     "ReasoningDelta",
     "RefusedError",

@@ -14,7 +14,7 @@ from brim.core.context import ContextUsage
 from brim.core.errors import AgentError, CleanupWantedError, WindowFullError
 from brim.core.events import BudgetWarned, TurnEvent
 from brim.core.ledger import Ledger
-from brim.core.types import Message, Session
+from brim.core.types import Message, QueuedPrompt, Session
 
 _SURE_SHARE = 0.75
 """Estimates may be this far off: what is longer than the window even so cannot be sent."""
@@ -46,8 +46,10 @@ class Admission:
         self._publish = publish
         self._warned: set[tuple[str, date]] = set()
 
-    async def check(self, session: Session, text: str, *, cleanup: bool | None, over_budget: bool) -> None:
-        """Let a prompt pass, or raise; ``text`` is empty for one that is stored already.
+    async def check(
+        self, session: Session, prompt: QueuedPrompt | None, *, cleanup: bool | None, over_budget: bool
+    ) -> None:
+        """Let a prompt pass, its attachments with their data, or raise; ``None`` is one that is stored already.
 
         Raises:
             CleanupWantedError: the person wants to be asked about the cleanup that it needs.
@@ -62,14 +64,17 @@ class Admission:
             usage = await self._ledger.usage(session)
         else:
             usage = self._ledger.measure(session)
-        draft = Message(role="user", content=text, tokens=self._ledger.weigh_text(session.model, text))
-        weight = (draft.tokens or 0) if text else 0
+        weight = 0
+        draft: Message | None = None
+        if prompt is not None:
+            weight = self._ledger.weigh_prompt(session.model, prompt.text, prompt.attachments)
+            draft = Message(role="user", content=prompt.text, tokens=weight)
         usage = replace(usage, draft_tokens=weight)
         _hold_alone(session.model, usage)
         if not is_quick:
-            await self._hold_against_window(session, usage, draft if text else None, cleanup)
+            await self._hold_against_window(session, usage, draft, cleanup)
         if self._budgets is not None and not over_budget:
-            await self._hold_against_budgets(session, await self._ledger.quote(session, text))
+            await self._hold_against_budgets(session, await self._ledger.quote(session, weight))
 
     async def meet(self, model: str) -> None:
         """Find out window and price from the one who answers; where there is none, the turn will say so."""

@@ -30,6 +30,12 @@ class AgentInterface(ABC):
     cache_holds_s: float | None = None
     """How long the provider keeps a prompt that it has cached, in seconds since its last use; ``None`` if unknown."""
 
+    takes: frozenset[str] = frozenset()
+    """The names of the `Parameters` that its model takes."""
+
+    sees: frozenset[str] = frozenset()
+    """The kinds of attachments that its model takes besides text: ``image``."""
+
     @abstractmethod
     async def process(self, context: AgentContext) -> AgentResponse:
         """Answer ``context.input`` and return the whole answer.

@@ -15,7 +15,7 @@ from brim.core.ledger import Ledger
 from brim.core.running import TurnRunner
 from brim.core.store.protocol import SessionStore
 from brim.core.turns import Turn
-from brim.core.types import Message, Session
+from brim.core.types import Message, QueuedPrompt, Session
 
 T = TypeVar("T")
 
@@ -61,8 +61,9 @@ class Branches:
             raise BrimError("Only prompts can be edited.", hint="An answer can be asked for again.")
 
         async def ask() -> Turn:
+            asked = QueuedPrompt(text=text, attachments=message.attachments)
             return await self._turns.send(
-                message.session_id, text, cleanup=cleanup, over_budget=over_budget, alone=True
+                message.session_id, asked, cleanup=cleanup, over_budget=over_budget, alone=True
             )
 
         return await self._from(message.session_id, message.parent_id, ask)

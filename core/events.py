@@ -11,7 +11,7 @@ from typing import Any
 
 from brim.core.context import ContextUsage
 from brim.core.stats import DayTotal
-from brim.core.types import CleanupReceipt, Message, Session, ToolCall
+from brim.core.types import Carried, CleanupReceipt, Message, QueuedPrompt, Session, ToolCall
 from brim.core.usage import Usage
 
 # --- from an agent to the core ------------------------------------------------------------------------
@@ -72,6 +72,16 @@ class UsageReported:
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedOver:
+    """The provider wants this back with the answer in later requests."""
+
+    carried: Carried
+
+    def __str__(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """The agent is not answering yet, and ``reason`` says why ("loading smollm2")."""
 
@@ -94,7 +104,9 @@ class Done:
         return ""
 
 
-StreamEvent = TextDelta | ReasoningDelta | ToolStarted | ToolFinished | UsageReported | Waiting | Done
+StreamEvent = (
+    TextDelta | ReasoningDelta | ToolStarted | ToolFinished | UsageReported | CarriedOver | Waiting | Done
+)
 
 # --- from the core to watchers --------------------------------------------------------------------------
 
@@ -215,7 +227,7 @@ class QueueChanged:
     """The prompts that wait for the running turn to end, oldest first."""
 
     session_id: str
-    texts: tuple[str, ...]
+    prompts: tuple[QueuedPrompt, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

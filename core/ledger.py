@@ -5,12 +5,13 @@ The one value that the meter paints, that decides about cleanup and that exports
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
 from brim.core.agent import AgentInterface
+from brim.core.attachments import Attachment, image_tokens, with_texts
 from brim.core.budgets import Quote, quote
 from brim.core.catalogue import cache_saved, price
 from brim.core.cleanup import weight_of
@@ -81,6 +82,11 @@ class Ledger:
         """Return about how many tokens a message with ``text`` adds to a prompt."""
         return self._scales.weigh(model, text)
 
+    def weigh_prompt(self, model: str | None, text: str, attachments: Collection[Attachment]) -> int:
+        """Return about how many tokens a prompt adds; the attachments come with their data."""
+        images = sum(image_tokens(one) for one in attachments if one.kind == "image")
+        return self._scales.weigh(model, with_texts(text, attachments)) + images
+
     def weigh_summary(self, model: str | None, text: str) -> int:
         """Return about how many tokens a summary adds to a prompt."""
         return self._scales.weigh(model, summary_text(text))
@@ -111,7 +117,7 @@ class Ledger:
             session,
             window_tokens=self._windows.known(session.model),
             fallback_tokens=self._fallback_tokens,
-            max_tokens=self._max_tokens,
+            max_tokens=session.parameters.max_tokens or self._max_tokens,
             cleanup_share=self._threshold,
             provenance=self._provenance.get(session.id, Provenance.ESTIMATE),
             opening_tokens=0 if self._is_counted(session) else self._scales.opening_tokens(session.model),
@@ -189,7 +195,10 @@ class Ledger:
         context = build_context(session, sent, summary)
         try:
             counted = await agent.count_tokens(
-                [*context.conversation_history, Message(role="user", content=context.input)]
+                [
+                    *context.conversation_history,
+                    Message(role="user", content=context.input, attachments=context.attachments),
+                ]
             )
         except AgentError:
             counted = None
@@ -218,7 +227,8 @@ class Ledger:
         ]
         known = {message.id for message in fresh}
         learnt = [message for message in weighed if message.id in known]
-        if teaches and session.id not in self._taught:
+        has_images = any(one.kind == "image" for message in learnt for one in message.attachments)
+        if teaches and not has_images and session.id not in self._taught:
             self._taught.add(session.id)
             texts = [as_spoken(message, shown(message)) for message in learnt]
             tokens = weight_of(learnt)
@@ -238,10 +248,10 @@ class Ledger:
         self._sent[session.id] = Sent(tuple(sent), parts)
         await self._store.foresee(answer_id, parts)
 
-    async def quote(self, session: Session, text: str) -> Quote:
-        """Return what sending ``text`` now takes."""
+    async def quote(self, session: Session, draft_tokens: int) -> Quote:
+        """Return what sending a draft of about so many tokens takes now."""
         usage = await self.usage(session)
-        prompt_tokens = usage.used_tokens + (self.weigh_text(session.model, text) if text else 0)
+        prompt_tokens = usage.used_tokens + draft_tokens
         last = await self._store.tail(session.id, limit=1)
         return await quote(
             session.model or "",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from brim.core.agent import AgentInterface
+from brim.core.attachments import loaded
 from brim.core.cleaner import Cleaner
 from brim.core.cleanup import CleanupMode
 from brim.core.errors import ContextOverflowError
@@ -124,11 +125,24 @@ class Request:
     async def _counted(self, agent: AgentInterface) -> AgentContext:
         """Return the request for the window as it is, its messages weighed exactly where the agent can."""
         session = await self._store.session(self._prompt.session_id)
-        sent = sent_with(await self._store.window(session.id), self._prompt)
+        sent = await self._loaded(sent_with(await self._store.window(session.id), self._prompt))
         summary = await self._cleaner.summary(session)
         text = summary.text if summary else ""
         session, self._sent = await self._ledger.count(session, agent, sent, text)
         return build_context(session, self._sent, text)
+
+    async def _loaded(self, sent: list[Message]) -> list[Message]:
+        """Return messages with the data of what is attached to them."""
+        ids = {one.id for message in sent for one in message.attachments if not one.is_loaded}
+        if not ids:
+            return sent
+        data = await self._store.attachment_data(ids)
+        return [
+            message.model_copy(update={"attachments": loaded(message.attachments, data)})
+            if message.attachments
+            else message
+            for message in sent
+        ]
 
     async def _foresee(self) -> None:
         session = await self._store.session(self._prompt.session_id)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from brim.core.admission import Admission
 from brim.core.agent import AgentInterface, AgentSource
+from brim.core.attachments import loaded
 from brim.core.budgets import BudgetError, today_total
 from brim.core.cleaner import Cleaner
 from brim.core.cleanup import CleanupMode
@@ -27,7 +28,7 @@ from brim.core.requests import Request
 from brim.core.store.protocol import SessionStore
 from brim.core.titles import title_from
 from brim.core.turns import LiveAnswer, Turn, run_turn
-from brim.core.types import Failure, Message, Session, Status
+from brim.core.types import Failure, Message, QueuedPrompt, Session, Status
 
 _CLOSING_S = 5.0
 
@@ -88,15 +89,22 @@ class TurnRunner:
         return session_id in self._tasks
 
     async def send(
-        self, session_id: str, text: str, *, cleanup: bool | None, over_budget: bool, alone: bool = False
+        self,
+        session_id: str,
+        prompt: QueuedPrompt,
+        *,
+        cleanup: bool | None,
+        over_budget: bool,
+        alone: bool = False,
     ) -> Turn:
         """Ask, or queue the prompt while a turn runs; see `SessionManager.send`.
 
         With ``alone`` the prompt is asked at once whatever is in the queue, which waits; raises `BrimError`
         while a turn runs.
         """
-        if not text.strip():
+        if not prompt.text.strip() and not prompt.attachments:
             raise ValueError("There is nothing to send.")
+        prompt = await self._loaded(prompt)
         async with self.lock(session_id):
             session = await self._store.session(session_id)
             turn = Turn(session_id)
@@ -106,12 +114,12 @@ class TurnRunner:
                 session = session.model_copy(update={"queued": ()})
             if session_id not in self._tasks:
                 await self._not_elsewhere(session_id)
-                following = session.queued[0] if session.queued else text
+                following = await self._loaded(session.queued[0]) if session.queued else prompt
                 await self._admission.check(session, following, cleanup=cleanup, over_budget=over_budget)
                 if not session.queued:
-                    await self._start(session, turn, text=text, cleanup=cleanup)
+                    await self._start(session, turn, asked=prompt, cleanup=cleanup)
                     return turn
-            await self._set_queue(session_id, (*session.queued, text))
+            await self._set_queue(session_id, (*session.queued, prompt))
             waiting = self._waiting.setdefault(session_id, [])
             waiting.extend(Turn(session_id) for _ in range(len(session.queued) - len(waiting)))
             waiting.append(turn)
@@ -131,9 +139,9 @@ class TurnRunner:
             if prompt is None:
                 raise BrimError("There is no prompt to ask again.")
             await self._not_elsewhere(session_id)
-            await self._admission.check(session, "", cleanup=cleanup, over_budget=over_budget)
+            await self._admission.check(session, None, cleanup=cleanup, over_budget=over_budget)
             turn = Turn(session_id)
-            await self._start(session, turn, prompt=prompt, cleanup=cleanup)
+            await self._start(session, turn, asked=prompt, cleanup=cleanup)
             return turn
 
     async def _not_elsewhere(self, session_id: str) -> None:
@@ -159,19 +167,28 @@ class TurnRunner:
         if tasks:
             await asyncio.wait(tasks, timeout=_CLOSING_S)
 
-    async def take_back_queue(self, session_id: str) -> tuple[str, ...]:
+    async def take_back_queue(self, session_id: str) -> tuple[QueuedPrompt, ...]:
         """Empty the queue and return the prompts that were in it, oldest first."""
         async with self.lock(session_id):
-            queued = (await self._store.session(session_id)).queued
+            queued = tuple(
+                [await self._loaded(prompt) for prompt in (await self._store.session(session_id)).queued]
+            )
             if queued:
                 await self._set_queue(session_id, ())
             for turn in self._waiting.pop(session_id, []):
                 turn.withdraw()
             return queued
 
-    async def _set_queue(self, session_id: str, texts: tuple[str, ...]) -> None:
-        await self._store.update_session(session_id, queued=texts)
-        self._publish(QueueChanged(session_id=session_id, texts=texts))
+    async def _loaded(self, prompt: QueuedPrompt) -> QueuedPrompt:
+        """Return a prompt of a queue with the data of its attachments."""
+        if all(one.is_loaded for one in prompt.attachments):
+            return prompt
+        data = await self._store.attachment_data({one.id for one in prompt.attachments})
+        return prompt.model_copy(update={"attachments": loaded(prompt.attachments, data)})
+
+    async def _set_queue(self, session_id: str, prompts: tuple[QueuedPrompt, ...]) -> None:
+        session = await self._store.update_session(session_id, queued=prompts)
+        self._publish(QueueChanged(session_id=session_id, prompts=session.queued))
 
     async def _go_on(self, session_id: str) -> None:
         """Start the next prompt of the queue, unless the person has to decide something first."""
@@ -180,17 +197,19 @@ class TurnRunner:
             if session_id in self._tasks or not session.queued:
                 return
             try:
-                await self._admission.check(session, session.queued[0], cleanup=None, over_budget=False)
+                following = await self._loaded(session.queued[0])
+                await self._admission.check(session, following, cleanup=None, over_budget=False)
             except (CleanupWantedError, WindowFullError, BudgetError) as error:
                 self._publish(QueuePaused(session_id=session_id, sentence=error.sentence))
                 return
             await self._start_next(session, cleanup=None)
 
     async def _start_next(self, session: Session, *, cleanup: bool | None) -> None:
-        text, *rest = session.queued
+        following, *rest = session.queued
+        asked = await self._loaded(following)
         waiting = self._waiting.get(session.id)
         turn = waiting.pop(0) if waiting else Turn(session.id)
-        await self._start(session, turn, text=text, cleanup=cleanup)
+        await self._start(session, turn, asked=asked, cleanup=cleanup)
         await self._set_queue(session.id, tuple(rest))
 
     async def _start(
@@ -198,25 +217,31 @@ class TurnRunner:
         session: Session,
         turn: Turn,
         *,
-        text: str = "",
-        prompt: Message | None = None,
+        asked: QueuedPrompt | Message,
         cleanup: bool | None,
     ) -> None:
-        """Store the prompt (unless it is there) and an empty answer, and start the task of the turn."""
+        """Store the prompt (unless it is there as a message) and an empty answer, and start the task of the turn."""
         if session.model is None:
             session = await self._store.update_session(session.id, model=await self._agents.default_model())
             self._publish(SessionChanged(session=session))
-        if prompt is None:
+        if isinstance(asked, Message):
+            prompt = asked
+        else:
             prompt = Message(
                 role="user",
-                content=text,
-                tokens=self._ledger.weigh_text(session.model, text),
+                content=asked.text,
+                attachments=asked.attachments,
+                tokens=self._ledger.weigh_prompt(session.model, asked.text, asked.attachments),
                 session_id=session.id,
                 parent_id=session.head_id,
             )
             await self._store.add_message(prompt)
+            prompt = prompt.model_copy(
+                update={"attachments": tuple(one.bare() for one in prompt.attachments)}
+            )
             if not session.title:
-                await self._store.update_session(session.id, title=title_from(text))
+                title = title_from(asked.text) or ", ".join(one.name for one in asked.attachments)
+                await self._store.update_session(session.id, title=title)
         answer = Message(
             role="assistant",
             session_id=session.id,

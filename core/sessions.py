@@ -10,6 +10,7 @@ from typing import Self
 
 from brim.core.admission import Admission
 from brim.core.agent import AgentInterface, AgentSource, OneAgent
+from brim.core.attachments import Attachment
 from brim.core.branches import Branches
 from brim.core.budgets import Budgets, Quote, today_total
 from brim.core.cleaner import Cleaner
@@ -26,6 +27,7 @@ from brim.core.searching import Search
 from brim.core.stats import DayTotal
 from brim.core.store.protocol import Recovered, SessionStore, Spending
 from brim.core.summaries import SummaryWriter
+from brim.core.tuning import Tuning
 from brim.core.turns import Turn
 from brim.core.types import (
     ALL_OPEN,
@@ -34,6 +36,7 @@ from brim.core.types import (
     Message,
     ModelInfo,
     OutlineRow,
+    QueuedPrompt,
     Session,
     SessionFilter,
 )
@@ -121,6 +124,7 @@ class SessionManager:
         )
         self.branches = Branches(store, self._hub.publish, turns=self._turns, ledger=self._ledger)
         self.library = Library(store, self._hub.publish, turns=self._turns, agents=self._agents)
+        self.tuning = Tuning(store, self._hub.publish, agents=self._agents, ledger=self._ledger)
         self.searching = Search(store)
         self.neighbours = Neighbours(store, self._hub.publish)
         self._default_system_prompt = default_system_prompt
@@ -185,18 +189,6 @@ class SessionManager:
         """Give a session a title."""
         return await self._update(session_id, title=" ".join(title.split()))
 
-    async def set_model(self, session_id: str, model: str) -> Session:
-        """Let another model answer from the next turn on. Raises `AgentError` for an unknown one."""
-        session = await self._update(session_id, model=self._agents.resolve(model))
-        await self._ledger.model_changed(session)
-        return session
-
-    async def set_system_prompt(self, session_id: str, text: str) -> Session:
-        """Set the system prompt, from the next turn on."""
-        session = await self._update(session_id, system_prompt=text)
-        self._ledger.basis_changed(session)
-        return session
-
     async def save_draft(self, session_id: str, text: str) -> None:
         """Keep what is in the composer."""
         await self._store.update_session(session_id, draft=text)
@@ -217,7 +209,13 @@ class SessionManager:
     # --- turns ----------------------------------------------------------------------------------------
 
     async def send(
-        self, session_id: str, text: str, *, cleanup: bool | None = None, over_budget: bool = False
+        self,
+        session_id: str,
+        text: str,
+        *,
+        attachments: Sequence[Attachment] = (),
+        cleanup: bool | None = None,
+        over_budget: bool = False,
     ) -> Turn:
         """Ask. When this returns the prompt is on disk; when it raises, nothing is stored.
 
@@ -227,18 +225,20 @@ class SessionManager:
         Args:
             session_id: where to ask.
             text: the prompt.
+            attachments: files that go with it, with their data.
             cleanup: true cleans the window first, false sends as it is; ``None`` leaves it to `cleanup_mode`.
             over_budget: sends whatever the budgets say.
 
         Raises:
-            ValueError: there is no text.
+            ValueError: there is neither text nor an attachment.
             SessionNotFoundError: there is no such session.
             CleanupWantedError: the mode is to ask, and the prompt needs a cleanup.
             WindowFullError: the prompt does not fit into the window, and nothing leaves it.
             BudgetError: the turn might cost more than a budget has left.
             StoreError: the prompt could not be stored.
         """
-        return await self._turns.send(session_id, text, cleanup=cleanup, over_budget=over_budget)
+        prompt = QueuedPrompt(text=text, attachments=tuple(attachments))
+        return await self._turns.send(session_id, prompt, cleanup=cleanup, over_budget=over_budget)
 
     async def retry(self, session_id: str, *, cleanup: bool | None = None, over_budget: bool = False) -> Turn:
         """Ask again for the last prompt. The new answer is a sibling of the old one, which stays stored.
@@ -252,7 +252,7 @@ class SessionManager:
         """Stop the running answer; what came is kept and stored when this returns. The queue waits."""
         await self._turns.stop(session_id)
 
-    async def take_back_queue(self, session_id: str) -> tuple[str, ...]:
+    async def take_back_queue(self, session_id: str) -> tuple[QueuedPrompt, ...]:
         """Empty the queue and return the prompts that were in it, oldest first."""
         return await self._turns.take_back_queue(session_id)
 
@@ -335,12 +335,12 @@ class SessionManager:
 
     # --- money ----------------------------------------------------------------------------------------
 
-    async def quote(self, session_id: str, text: str) -> Quote:
-        """Return what sending ``text`` now takes, in tokens and money."""
+    async def quote(self, session_id: str, text: str, attachments: Sequence[Attachment] = ()) -> Quote:
+        """Return what sending a prompt now takes, in tokens and money."""
         session = await self._store.session(session_id)
         if session.model:
             await self._admission.meet(session.model)
-        return await self._ledger.quote(session, text)
+        return await self._ledger.quote(session, self.estimate(session.model, text, attachments))
 
     async def spending(self, since: date | None = None) -> list[Spending]:
         """Return what was spent by day and model, oldest day first."""
@@ -383,9 +383,9 @@ class SessionManager:
         """Return all messages of a session."""
         return await self._store.transcript(session_id)
 
-    def estimate(self, model: str | None, text: str) -> int:
-        """Return about how many tokens a draft adds to the window of ``model``."""
-        return self._ledger.weigh_text(model, text) if text else 0
+    def estimate(self, model: str | None, text: str, attachments: Sequence[Attachment] = ()) -> int:
+        """Return about how many tokens a draft adds to the window of ``model``; attachments come with their data."""
+        return self._ledger.weigh_prompt(model, text, attachments) if text or attachments else 0
 
     async def models(self) -> list[ModelInfo]:
         """Return the models that can be named."""

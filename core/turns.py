@@ -24,6 +24,7 @@ from brim.core.errors import (
 )
 from brim.core.estimate import estimate_tokens
 from brim.core.events import (
+    CarriedOver,
     Done,
     ReasoningAdded,
     ReasoningDelta,
@@ -39,7 +40,7 @@ from brim.core.events import (
     Waiting,
 )
 from brim.core.store.protocol import SessionStore
-from brim.core.types import AgentContext, Failure, Message, Status, ToolCall
+from brim.core.types import AgentContext, Carried, Failure, Message, Status, ToolCall
 from brim.core.usage import Usage
 
 TICK_S = 0.25
@@ -86,6 +87,7 @@ class LiveAnswer:
         self._reasoning: list[str] = []
         self._calls: dict[str, ToolCall] = {}
         self._usage: Usage | None = None
+        self._carried: Carried | None = None
         self._finish_reason: str | None = None
         self._waiting = ""
         self._started = perf_counter()
@@ -152,6 +154,8 @@ class LiveAnswer:
                 self._change_call(changed)
             case UsageReported(usage=usage):
                 self._usage = usage
+            case CarriedOver(carried=carried):
+                self._carried = carried
             case Waiting(reason=reason):
                 self._waiting = reason
                 self.publish_progress()
@@ -211,6 +215,7 @@ class LiveAnswer:
                 "reasoning": "".join(self._reasoning),
                 "tool_calls": tuple(self._calls.values()),
                 "usage": self._usage,
+                "carried": self._carried,
                 "finish_reason": self._finish_reason,
                 "first_token_s": self._first_token_s,
                 "duration_s": perf_counter() - self._started if ended else None,

@@ -13,8 +13,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from brim.core.attachments import Attachment
+from brim.core.parameters import Parameters
 from brim.core.usage import Usage
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -71,6 +73,33 @@ class Failure(BaseModel):
     retry_after_s: float | None = None
 
 
+class Carried(BaseModel):
+    """What a provider wants back with an answer in later requests, such as signed thinking."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    protocol: str
+    """Whose form it has: ``anthropic`` or ``openai-responses``."""
+    model: str
+    """The provider's name of the model that wrote it, the only one that understands it."""
+    items: tuple[dict[str, Any], ...]
+
+
+class QueuedPrompt(BaseModel):
+    """A prompt that waits for the running turn to end."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        """A prompt without attachments is written as its text."""
+        return {"text": value} if isinstance(value, str) else value
+
+
 class Message(BaseModel):
     """One message of a session.
 
@@ -116,6 +145,9 @@ class Message(BaseModel):
     """What filled the window when this answer was asked for, as the meter showed it before the request left."""
     cache_saved_usd: Decimal | None = None
     """What the provider's cache took off the turn's price; negative where writing to it cost more."""
+    attachments: tuple[Attachment, ...] = ()
+    """The files that go with a prompt, without their data unless it is needed."""
+    carried: Carried | None = None
 
 
 class PromptParts(BaseModel):
@@ -210,7 +242,7 @@ class Session(BaseModel):
     cache_saved_usd: Decimal = Decimal(0)
     """What the provider's cache took off ``cost_usd``."""
     draft: str = ""
-    queued: tuple[str, ...] = ()
+    queued: tuple[QueuedPrompt, ...] = ()
     """Prompts waiting for the running turn to end, oldest first."""
     deleted_at: datetime | None = None
     forked_from: str | None = None
@@ -220,6 +252,9 @@ class Session(BaseModel):
     archived: bool = False
     """Whether it is put away, out of the list."""
     tags: tuple[str, ...] = ()
+    parameters: Parameters = Parameters()
+    persona: str = ""
+    """The name of the persona that it was begun with, empty for none."""
 
     @property
     def display_title(self) -> str:
@@ -279,12 +314,16 @@ class AgentContext(BaseModel):
     """What an agent is asked.
 
     ``conversation_history`` holds the messages of the window that come before ``input``, a system prompt
-    first where there is one. ``additional_context`` is for the caller's own use.
+    first where there is one. Attachments, those of ``input`` and those of its messages, come with their
+    data. ``additional_context`` is for the caller's own use.
     """
 
     input: str
+    attachments: tuple[Attachment, ...] = ()
     conversation_history: list[Message] = Field(default_factory=list)
     session_id: str = ""
+    parameters: Parameters = Parameters()
+    """What the session asks for; it comes before what the agent was made with."""
     additional_context: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from brim.core.agent import AgentInterface
+from brim.core.attachments import with_texts
 from brim.core.catalogue import lookup, own_window
 from brim.core.context import ContextUsage, Provenance
 from brim.core.estimate import MESSAGE_OVERHEAD_TOKENS, estimate_tokens
@@ -175,10 +176,18 @@ def build_context(session: Session, sent: Sequence[Message], summary: str = "") 
     if summary:
         history.append(Message(role="system", content=summary_text(summary)))
     history += [
-        message if message.shortened_chars is None else message.model_copy(update={"content": shown(message)})
+        message.model_copy(update={"content": shown(message)})
+        if message.attachments or message.shortened_chars is not None
+        else message
         for message in before
     ]
-    return AgentContext(input=shown(prompt), conversation_history=history, session_id=session.id)
+    return AgentContext(
+        input=shown(prompt),
+        attachments=prompt.attachments,
+        conversation_history=history,
+        session_id=session.id,
+        parameters=session.parameters,
+    )
 
 
 def summary_text(summary: str) -> str:
@@ -187,10 +196,12 @@ def summary_text(summary: str) -> str:
 
 
 def shown(message: Message) -> str:
-    """Return the text of a message as the model sees it: of a shortened one the beginning and the end."""
-    if message.shortened_chars is None:
-        return message.content
-    return shortened(message.content, message.shortened_chars)
+    """Return the text of a message as the model sees it: with the texts attached to it, as far as they are loaded.
+
+    Of a shortened one it sees the beginning and the end.
+    """
+    whole = with_texts(message.content, [one for one in message.attachments if one.is_loaded])
+    return whole if message.shortened_chars is None else shortened(whole, message.shortened_chars)
 
 
 def shortened(text: str, chars: int) -> str:

@@ -67,7 +67,7 @@ async def regenerate_with(screen: ChatScreen, controller: ChatController, name: 
         was_asked = await _regenerate(screen, controller, message_id)
     finally:
         if not was_asked and session.model and session.model != chosen:
-            await controller.manager.set_model(session.id, session.model)
+            await controller.manager.tuning.set_model(session.id, session.model)
 
 
 async def _regenerate(screen: ChatScreen, controller: ChatController, message_id: str | None) -> bool:

@@ -32,7 +32,7 @@ from brim.core.events import (
 )
 from brim.core.hub import Subscription
 from brim.core.stats import DayTotal
-from brim.core.types import CleanupReceipt, Message, Session, ToolCall
+from brim.core.types import CleanupReceipt, Message, QueuedPrompt, Session, ToolCall
 
 _OfSessions = (
     SummarySkipped
@@ -85,7 +85,7 @@ class ChatView(Protocol):
         """Show how full the window is now."""
         ...
 
-    def show_queue(self, session_id: str, texts: tuple[str, ...]) -> None:
+    def show_queue(self, session_id: str, prompts: tuple[QueuedPrompt, ...]) -> None:
         """Show the prompts that wait, oldest first; empty when none does."""
         ...
 
@@ -136,7 +136,7 @@ def _tell(view: ChatView, event: TurnEvent) -> None:
         case TurnFinished() | TurnFailed():
             view.end_turn(event.session_id, event.answer)
         case QueueChanged():
-            view.show_queue(event.session_id, event.texts)
+            view.show_queue(event.session_id, event.prompts)
         case WindowCleaned():
             view.show_cleanup(event.session_id, event.message_id, event.receipt)
         case MessageChanged():

@@ -109,7 +109,7 @@ class ChatController:
         else:
             session = await self.manager.find_session(wanted)
             if self._screen.wanted_model is not None:
-                await self.manager.set_model(session.id, self._screen.wanted_model)
+                await self.manager.tuning.set_model(session.id, self._screen.wanted_model)
             await self.open(session.id, keeps_typed=True)
         self._screen.composer.fill_recall(await self.manager.prompts(limit=200))
 
@@ -139,7 +139,7 @@ class ChatController:
             session = await self.manager.session(session_id)
             await self._leave_shown()
             if session.model is None and self._model is not None:
-                session = await self.manager.set_model(session_id, self._model)
+                session = await self.manager.tuning.set_model(session_id, self._model)
             subscription, messages, live = await self._attach(session_id)
             self._watched = subscription
             typed = self._screen.composer.draft if keeps_typed else ""
@@ -294,8 +294,8 @@ class ChatController:
 
     async def take_back_queue(self) -> None:
         """Put the prompts that wait into the composer."""
-        if self.session is not None and (texts := await self.manager.take_back_queue(self.session.id)):
-            self._screen.composer.put_back("\n\n".join(texts))
+        if self.session is not None and (queued := await self.manager.take_back_queue(self.session.id)):
+            self._screen.composer.put_back("\n\n".join(prompt.text for prompt in queued))
 
     async def store_draft(self, draft: str) -> None:
         """Keep what is in the composer with the session shown."""
@@ -313,14 +313,14 @@ class ChatController:
             self._model = model
             self._show_totals()
         else:
-            await self.manager.set_model(self.session.id, model)
+            await self.manager.tuning.set_model(self.session.id, model)
 
     async def set_system_prompt(self, text: str) -> None:
         """Set the system prompt of the session shown."""
         if self.session is None:
             self._system_prompt = text
         else:
-            self.take(await self.manager.set_system_prompt(self.session.id, text))
+            self.take(await self.manager.tuning.set_system_prompt(self.session.id, text))
 
     async def undo_last(self) -> None:
         """Bring back what was deleted last, or what the last cleanup took out of the window."""

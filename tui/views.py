@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from brim.core.context import ContextUsage
     from brim.core.events import TurnProgressed
     from brim.core.stats import DayTotal
-    from brim.core.types import CleanupReceipt, Message, Session, ToolCall
+    from brim.core.types import CleanupReceipt, Message, QueuedPrompt, Session, ToolCall
     from brim.tui.controller import ChatController
     from brim.tui.screens.chat import ChatScreen
 
@@ -93,11 +93,11 @@ class OpenSessionView:
         for meter in self._screen.meters:
             meter.set_usage(usage)
 
-    def show_queue(self, session_id: str, texts: tuple[str, ...]) -> None:
+    def show_queue(self, session_id: str, prompts: tuple[QueuedPrompt, ...]) -> None:
         """Show the prompts that wait."""
         del session_id
-        self._screen.transcript.set_queue(texts)
-        self._screen.composer.queue_waits = bool(texts)
+        self._screen.transcript.set_queue(tuple(prompt.text for prompt in prompts))
+        self._screen.composer.queue_waits = bool(prompts)
 
     def put_session(self, session: Session) -> None:
         """Show the session's title, model and totals."""
@@ -172,5 +172,5 @@ class AllSessionsView:
         for meter in self._screen.meters:
             meter.set_day(total)
 
-    def show_queue(self, session_id: str, texts: tuple[str, ...]) -> None:
+    def show_queue(self, session_id: str, prompts: tuple[QueuedPrompt, ...]) -> None:
         """The list shows no queues."""

@@ -137,9 +137,9 @@ class _Asking:
             return await manager.create(system_prompt=asked.system)
         session = await manager.find_session(asked.session)
         if asked.system is not None:
-            session = await manager.set_system_prompt(session.id, asked.system)
+            session = await manager.tuning.set_system_prompt(session.id, asked.system)
         if (asked.model or asked.agent) and (model := await manager.default_model()):
-            session = await manager.set_model(session.id, model)
+            session = await manager.tuning.set_model(session.id, model)
         return session
 
     async def _turn(self, manager: SessionManager, session: Session) -> Message:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from brim.core.errors import SessionNotFoundError
-from brim.core.store import message_table, queries, session_table
+from brim.core.store import attachment_table, message_table, queries, session_table
 from brim.core.store.rows import message_values, session_values, storable, to_micros
 from brim.core.types import Message, Session, Status, new_id, now
 
@@ -71,6 +71,8 @@ def fork(message_id: str, title: str, file: sqlite3.Connection) -> Session:
         model=source.model,
         system_prompt=source.system_prompt,
         turn_tokens=source.turn_tokens,
+        parameters=source.parameters,
+        persona=source.persona,
         forked_from=message_id,
     )
     values = session_values(session)
@@ -78,6 +80,7 @@ def fork(message_id: str, title: str, file: sqlite3.Connection) -> Session:
     for message in path:
         copied = message_values(_copy(message, ids, session.id))
         file.execute(queries.insert("messages", copied), copied)
+        attachment_table.keep(copied["id"], message.attachments, file)
     moved = {"messages": len(path), "head_id": ids[message_id], "updated_at": to_micros(now())}
     file.execute(queries.update("sessions", moved), {**moved, "id": session.id})
     session_table.recount(session.id, file)

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
+from brim.core.attachments import Attachment
 from brim.core.errors import SessionNotFoundError
-from brim.core.store import queries, session_table
+from brim.core.store import attachment_table, queries, session_table
 from brim.core.store.protocol import Conversation, Taken, TakenAs
 from brim.core.store.rows import message_values, session_values, storable
 from brim.core.types import Message, Session
@@ -90,6 +91,7 @@ def _take(session: Session, messages: Sequence[Message], file: sqlite3.Connectio
     if ids:
         known |= _known(ids.values(), file)
     fresh: list[dict[str, Any]] = []
+    attached: list[tuple[str, tuple[Attachment, ...]]] = []
     there = {each for each, row in known.items() if row["session_id"] == session.id}
     differing = 0
     for message in messages:
@@ -107,6 +109,8 @@ def _take(session: Session, messages: Sequence[Message], file: sqlite3.Connectio
             changed = {"id": own, "session_id": session.id, "parent_id": parent}
             message = message.model_copy(update=changed)  # noqa: PLW2901 - copies cost as much as the rest
         fresh.append(message_values(message))
+        if message.attachments:
+            attached.append((fresh[-1]["id"], message.attachments))
         there.add(own)
     if before is None:
         session_table.add(session.model_copy(update={"messages": 0, "head_id": None}), file)
@@ -114,6 +118,8 @@ def _take(session: Session, messages: Sequence[Message], file: sqlite3.Connectio
         return Taken(outcome=TakenAs.KNOWN, differing=differing)
     if fresh:
         file.executemany(queries.insert("messages", fresh[0]), fresh)
+        for message_id, attachments in attached:
+            attachment_table.keep(message_id, attachments, file)
     head = session.head_id and ids.get(session.head_id, session.head_id)
     if head not in there:
         head = fresh[-1]["id"] if fresh else None

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from brim.core.errors import SessionNotFoundError
 from brim.core.estimate import MESSAGE_OVERHEAD_TOKENS, estimate_tokens
-from brim.core.store import accounts, queries, session_table, window_table
+from brim.core.store import accounts, attachment_table, queries, session_table, window_table
 from brim.core.store.rows import (
     OPENING_CHARS,
     calls_from_json,
@@ -53,6 +53,7 @@ _NOT_OF_THE_END = frozenset(
         "shortened_chars",
         "receipt",
         "summary_tokens",
+        "attachments",
     }
 )
 
@@ -64,6 +65,7 @@ def add(message: Message, writer: str | None, file: sqlite3.Connection) -> Sessi
         values["writer"] = writer
     before = session_table.get(message.session_id, file)
     file.execute(queries.insert("messages", values), values)
+    attachment_table.keep(values["id"], message.attachments, file)
     weight = (values["tokens"] or 0) if message.in_window else 0
     file.execute(
         queries.MESSAGE_ADDED,

@@ -181,7 +181,7 @@ class SessionStore(Protocol):
         ...
 
     async def update_session(self, session_id: str, **fields: Any) -> Session:
-        """Set fields of a session (``title, model, system_prompt, head_id, draft, queued, deleted_at, pinned, archived, tags``).
+        """Set fields of a session: those of `Session` that are no totals and no ids.
 
         ``updated_at`` moves only when ``title``, ``model`` or ``head_id`` does. Returns the session as it
         is now.
@@ -236,6 +236,10 @@ class SessionStore(Protocol):
 
     async def context_rows(self, session_id: str) -> list[ContextRow]:
         """Return the whole path with weights and states, in the order of the conversation."""
+        ...
+
+    async def attachment_data(self, attachment_ids: Iterable[str]) -> dict[str, bytes]:
+        """Return the data of attachments by their ids; unknown ids are left out."""
         ...
 
     async def messages_by_id(self, message_ids: Sequence[str]) -> list[Message]:

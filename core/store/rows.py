@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,12 +12,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from brim.core.attachments import Attachment
+from brim.core.parameters import Parameters
 from brim.core.types import (
+    Carried,
     CleanupReceipt,
     ContextRow,
     Failure,
     Message,
     PromptParts,
+    QueuedPrompt,
     Session,
     Status,
     ToolCall,
@@ -29,6 +34,7 @@ OPENING_CHARS = 120
 MOST_TOKENS = 10**12
 """No count is kept larger, so that sums of what servers claim stay far from what an integer of SQLite holds."""
 MOST_PICOS = 2**63 - 1
+NO_PARAMETERS = Parameters()
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -81,8 +87,9 @@ def session_values(session: Session) -> dict[str, Any]:
         "cost": to_picos(session.cost_usd),
         "cache_saved": to_picos(session.cache_saved_usd),
     }
-    for name, value in session.model_dump(exclude={"cost_usd", "cache_saved_usd"}).items():
-        values |= session_value(name, value)
+    for name, value in session:
+        if name not in values and name not in ("cost_usd", "cache_saved_usd"):
+            values |= session_value(name, value)
     return values
 
 
@@ -90,8 +97,12 @@ def session_value(name: str, value: Any) -> dict[str, Any]:
     """Return one field of a session as column → value."""
     if name.endswith("_at") and value is not None:
         return {name: to_micros(value)}
-    if name in ("queued", "tags"):
+    if name == "tags":
         return {name: storable(json.dumps(value, ensure_ascii=False))}
+    if name == "queued":
+        return {name: queue_to_json(value)}
+    if name == "parameters":
+        return {name: storable(json.dumps(value.given(), ensure_ascii=False))}
     if name == "title":
         return {name: storable(value), "title_key": title_key(value)}
     if name == "tokens" or name.endswith("_tokens"):
@@ -121,12 +132,14 @@ def session_of(row: sqlite3.Row) -> Session:
         turn_tokens=row["turn_tokens"],
         cache_saved_usd=from_picos(row["cache_saved"]),
         draft=row["draft"],
-        queued=tuple(json.loads(row["queued"])),
+        queued=queue_from_json(row["queued"]),
         deleted_at=None if row["deleted_at"] is None else from_micros(row["deleted_at"]),
         forked_from=row["forked_from"],
         pinned=bool(row["pinned"]),
         archived=bool(row["archived"]),
         tags=tuple(json.loads(row["tags"])),
+        parameters=parameters_of(row["parameters"]),
+        persona=row["persona"],
     )
 
 
@@ -158,6 +171,8 @@ def message_values(message: Message) -> dict[str, Any]:
         "opening": message.content[:OPENING_CHARS],
         "failure": None if message.failure is None else to_json(message.failure),
         "tool_calls": calls_to_json(message.tool_calls),
+        "attachments": attachments_to_json(message.attachments),
+        "carried": None if message.carried is None else to_json(message.carried),
         "reasoning": message.reasoning,
         "content": message.content,
     }
@@ -214,6 +229,8 @@ def message_of(row: sqlite3.Row) -> Message:
         failure=None if row["failure"] is None else Failure.model_validate_json(row["failure"]),
         receipt=receipt_of(row["receipt"]),
         tool_calls=calls_from_json(row["tool_calls"]),
+        attachments=attachments_from_json(row["attachments"]),
+        carried=None if row["carried"] is None else Carried.model_validate_json(row["carried"]),
         reasoning=row["reasoning"],
         content=row["content"],
     )
@@ -269,3 +286,31 @@ def calls_to_json(calls: tuple[ToolCall, ...]) -> str:
 def calls_from_json(text: str) -> tuple[ToolCall, ...]:
     """Return the tool calls of a JSON list."""
     return () if text == "[]" else tuple(ToolCall.model_validate(call) for call in json.loads(text))
+
+
+def attachments_to_json(attachments: Iterable[Attachment]) -> str:
+    """Return what attachments are, without their data, as a JSON list."""
+    return storable(json.dumps([one.model_dump() for one in attachments], ensure_ascii=False))
+
+
+def attachments_from_json(text: str) -> tuple[Attachment, ...]:
+    """Return the attachments of a JSON list."""
+    return () if text == "[]" else tuple(Attachment.model_validate(one) for one in json.loads(text))
+
+
+def queue_to_json(queued: Iterable[QueuedPrompt]) -> str:
+    """Return a queue as a JSON list; a prompt without attachments is its text."""
+    items = [prompt.model_dump() if prompt.attachments else prompt.text for prompt in queued]
+    return storable(json.dumps(items, ensure_ascii=False))
+
+
+def queue_from_json(text: str) -> tuple[QueuedPrompt, ...]:
+    """Return the queue of a JSON list."""
+    if text == "[]":
+        return ()
+    return tuple(QueuedPrompt.model_validate(item) for item in json.loads(text))
+
+
+def parameters_of(text: str) -> Parameters:
+    """Return the parameters of a column."""
+    return NO_PARAMETERS if text == "{}" else Parameters.model_validate_json(text)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from brim.core.errors import SessionNotFoundError
-from brim.core.store import queries, search_table
+from brim.core.store import attachment_table, queries, search_table
 from brim.core.store.rows import session_of, session_value, session_values, storable, title_key, to_micros
 from brim.core.types import Session, SessionFilter, now
 
@@ -21,6 +21,8 @@ _SETTABLE = _MOVES_IN_LIST | {
     "pinned",
     "archived",
     "tags",
+    "parameters",
+    "persona",
 }
 
 
@@ -105,6 +107,9 @@ def update(session_id: str, fields: Mapping[str, Any], file: sqlite3.Connection)
         file.execute(queries.update("sessions", values), {**values, "id": storable(session_id)})
     if "tags" in fields:
         _label(storable(session_id), fields["tags"], file)
+    if "queued" in fields:
+        attachments = [one for prompt in fields["queued"] for one in prompt.attachments]
+        attachment_table.keep_only(storable(session_id), attachments, file)
     if "head_id" in fields:
         recount(session_id, file)
     return get(session_id, file)

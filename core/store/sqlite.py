@@ -15,6 +15,7 @@ from brim.core.errors import StoreError
 from brim.core.search import Found, Hit, Query
 from brim.core.store import (
     accounts,
+    attachment_table,
     branch_table,
     bulk,
     message_table,
@@ -202,6 +203,10 @@ class SQLiteStore:
     async def context_rows(self, session_id: str) -> list[ContextRow]:
         """Return the whole path with weights and states."""
         return await self._connections.read(partial(message_table.context_rows, storable(session_id)))
+
+    async def attachment_data(self, attachment_ids: Iterable[str]) -> dict[str, bytes]:
+        """Return the data of attachments by their ids."""
+        return await self._connections.read(partial(attachment_table.data, tuple(attachment_ids)))
 
     async def messages_by_id(self, message_ids: Sequence[str]) -> list[Message]:
         """Return the messages with these ids, in the order of the ids."""

@@ -151,7 +151,7 @@ async def test_a_budget_stops_before_sending_and_can_be_passed(tmp_path: Path) -
     async with filled(tmp_path, 2, agent=agent, session_budget_usd=Decimal("0.0001")) as (app, pilot):
         assert app.manager is not None
         assert app.chat.controller is not None
-        await app.manager.set_model(app.chat.controller.shown_session().id, "openai:gpt-4o")
+        await app.manager.tuning.set_model(app.chat.controller.shown_session().id, "openai:gpt-4o")
         await ask(app, pilot, "What is it worth?")
         await dialog(app, pilot)
         assert "Over the budget" in screen_text(app)
@@ -244,7 +244,7 @@ async def test_the_draft_shows_its_tokens_and_the_price_of_sending_it(tmp_path: 
     async with filled(tmp_path, 3, agent=Dear()) as (app, pilot):
         assert app.manager is not None
         assert app.chat.controller is not None
-        await app.manager.set_model(app.chat.controller.shown_session().id, "openai:gpt-4o")
+        await app.manager.tuning.set_model(app.chat.controller.shown_session().id, "openai:gpt-4o")
         app.chat.composer.insert("What would this cost, roughly?")
         await wait_until(
             pilot, lambda: "tok · $0.00" in str(app.chat.composer.border_title), "tokens and price"

@@ -159,7 +159,7 @@ async def test_meter_and_screen_show_one_number_whoever_answers(tmp_path: Path) 
         await wait_until(
             pilot, lambda: (u := app.chat.meter.usage) and u.window_tokens == 2_000, "the window"
         )
-        await app.manager.set_model(app.chat.controller.shown_session().id, "openai:gpt-4o")
+        await app.manager.tuning.set_model(app.chat.controller.shown_session().id, "openai:gpt-4o")
         await wait_until(
             pilot, lambda: app.chat.controller and app.chat.controller.model == "openai:gpt-4o", "it"
         )

@@ -10,7 +10,7 @@ from brim.core import events
 from brim.core.context import ContextUsage
 from brim.core.hub import Hub
 from brim.core.stats import DayTotal
-from brim.core.types import CleanupReceipt, Message, Session, ToolCall
+from brim.core.types import CleanupReceipt, Message, QueuedPrompt, Session, ToolCall
 from brim.tui.bridge import ChatView, watch
 
 
@@ -68,7 +68,10 @@ def one_of_each() -> list[tuple[events.TurnEvent, tuple[Any, ...]]]:
         (events.BranchShown(session_id="s", message_id="m"), ("show_branch", "s", "m")),
         (events.StoreChanged(answering_elsewhere=frozenset("s")), ("read_again", frozenset("s"))),
         (events.ContextChanged(session_id="s", usage=usage), ("show_usage", "s", usage)),
-        (events.QueueChanged(session_id="s", texts=("a", "b")), ("show_queue", "s", ("a", "b"))),
+        (
+            events.QueueChanged(session_id="s", prompts=(QueuedPrompt(text="a"), QueuedPrompt(text="b"))),
+            ("show_queue", "s", (QueuedPrompt(text="a"), QueuedPrompt(text="b"))),
+        ),
         (events.SessionChanged(session=session), ("put_session", session)),
         (events.SessionDeleted(session_id="s"), ("remove_session", "s")),
     ]

@@ -2,6 +2,7 @@ import asyncio
 
 from brim.core.events import QueueChanged, ReasoningAdded, TextAdded, TurnProgressed
 from brim.core.hub import Hub
+from brim.core.types import QueuedPrompt
 
 
 def text(value, message="a", session="s"):
@@ -29,7 +30,7 @@ async def take(subscription):
 async def test_waiting_texts_are_joined_and_order_is_kept():
     hub = Hub()
     watcher = hub.subscribe("s")
-    queue = QueueChanged(session_id="s", texts=("x",))
+    queue = QueueChanged(session_id="s", prompts=(QueuedPrompt(text="x"),))
     for event in (
         text("a"),
         text("b"),
@@ -70,8 +71,8 @@ async def test_a_watcher_of_all_sessions_sees_no_detail():
     everything, other = hub.subscribe(None), hub.subscribe("t")
     hub.publish(text("a"))
     hub.publish(progress(1))
-    hub.publish(QueueChanged(session_id="s", texts=()))
-    assert await take(everything) == [QueueChanged(session_id="s", texts=())]
+    hub.publish(QueueChanged(session_id="s", prompts=()))
+    assert await take(everything) == [QueueChanged(session_id="s", prompts=())]
     other.close()
     assert await take(other) is None
 

@@ -112,7 +112,7 @@ async def test_another_models_weights_are_scaled_when_the_next_one_reports():
         for text in QUESTIONS[:3]:
             await ask(manager, session, text)
         first = [m.tokens for m in await manager.transcript(session.id)]
-        await manager.set_model(session.id, "agent:other")
+        await manager.tuning.set_model(session.id, "agent:other")
         assert (await manager.context_usage(session.id)).provenance is Provenance.PENDING
         answer = await ask(manager, session, QUESTIONS[3])
         usage = await manager.context_usage(session.id)

@@ -18,6 +18,7 @@ from brim.core.events import (
 )
 from brim.core.sessions import SessionManager
 from brim.core.store.sqlite import SQLiteStore
+from brim.core.types import QueuedPrompt
 from brim.core.usage import Usage
 from tests.support.agents import Counting, Gated
 
@@ -331,10 +332,10 @@ async def test_a_queue_pauses_where_the_person_has_to_decide():
                 if paused := [event for event in batch if isinstance(event, QueuePaused)]:
                     break
         assert "would leave" in paused[0].sentence
-        assert (await manager.session(session.id)).queued == ("turn 6",)
+        assert (await manager.session(session.id)).queued == (QueuedPrompt(text="turn 6"),)
         with pytest.raises(CleanupWantedError):
             await manager.send(session.id, "turn 7")
-        assert (await manager.session(session.id)).queued == ("turn 6",)
+        assert (await manager.session(session.id)).queued == (QueuedPrompt(text="turn 6"),)
         last = await manager.send(session.id, "turn 7", cleanup=True)
         for text in ("turn 6", "turn 7"):
             agent.say(text, "fine")

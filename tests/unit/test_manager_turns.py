@@ -22,7 +22,7 @@ from brim.core.events import (
 )
 from brim.core.sessions import SessionManager
 from brim.core.store.sqlite import SQLiteStore
-from brim.core.types import AgentResponse, Status
+from brim.core.types import AgentResponse, QueuedPrompt, Status
 from brim.core.usage import Usage
 from tests.support.agents import Gated, Plain
 
@@ -163,7 +163,10 @@ async def test_prompts_wait_their_turn(gated):
     manager, agent = gated
     session = await manager.create()
     turns = [await manager.send(session.id, text) for text in ("one", "two", "three")]
-    assert (await manager.session(session.id)).queued == ("two", "three")
+    assert (await manager.session(session.id)).queued == (
+        QueuedPrompt(text="two"),
+        QueuedPrompt(text="three"),
+    )
     for text in ("one", "two", "three"):
         agent.say(text, f"answer to {text}")
         agent.end(text)
@@ -186,7 +189,7 @@ async def test_the_queue_waits_after_a_stop_and_goes_on_with_the_next_prompt(gat
     await manager.send(session.id, "one")
     await manager.send(session.id, "two")
     await manager.stop(session.id)
-    assert (await manager.session(session.id)).queued == ("two",)
+    assert (await manager.session(session.id)).queued == (QueuedPrompt(text="two"),)
     assert manager.running() == frozenset()
     last = await manager.send(session.id, "three")
     for text in ("two", "three"):
@@ -206,14 +209,14 @@ async def test_the_queue_can_be_taken_back(gated):
     await manager.send(session.id, "one")
     waiting = await manager.send(session.id, "two")
     with manager.subscribe(session.id) as watcher:
-        assert await manager.take_back_queue(session.id) == ("two",)
+        assert await manager.take_back_queue(session.id) == (QueuedPrompt(text="two"),)
         assert await manager.take_back_queue(session.id) == ()
     with pytest.raises(asyncio.CancelledError):
         await waiting.wait()
     events = [
         event async for batch in watcher.batches() for event in batch if isinstance(event, QueueChanged)
     ]
-    assert [event.texts for event in events] == [()]
+    assert [event.prompts for event in events] == [()]
 
 
 async def test_sessions_answer_at_the_same_time(gated):

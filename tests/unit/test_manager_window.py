@@ -122,7 +122,7 @@ async def test_a_change_of_model_leaves_the_figures_pending():
     async with SessionManager(Counting(window=2_000)) as manager:
         session = await manager.create()
         await ask(manager, session, "hi")
-        await manager.set_model(session.id, "openai:gpt-4o")
+        await manager.tuning.set_model(session.id, "openai:gpt-4o")
         usage = await manager.context_usage(session.id)
         assert usage.provenance is Provenance.PENDING
         assert usage.window_tokens == 128_000

@@ -8,7 +8,17 @@ import pytest
 
 from brim.core.errors import SessionNotFoundError
 from brim.core.store.sqlite import SQLiteStore
-from brim.core.types import CleanupReceipt, Failure, Message, Session, SessionFilter, Status, ToolCall, now
+from brim.core.types import (
+    CleanupReceipt,
+    Failure,
+    Message,
+    QueuedPrompt,
+    Session,
+    SessionFilter,
+    Status,
+    ToolCall,
+    now,
+)
 from brim.core.usage import Usage
 
 
@@ -41,7 +51,13 @@ async def talk(store, count, **fields):
 
 
 async def test_everything_of_a_message_comes_back(store):
-    session = Session(title="T", model="openai:gpt-4o", system_prompt="S", draft="d", queued=("a", "b"))
+    session = Session(
+        title="T",
+        model="openai:gpt-4o",
+        system_prompt="S",
+        draft="d",
+        queued=(QueuedPrompt(text="a"), QueuedPrompt(text="b")),
+    )
     await store.add_session(session)
     message = Message(
         role="assistant",

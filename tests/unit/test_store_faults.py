@@ -20,6 +20,7 @@ from brim.core.types import (
     Failure,
     Message,
     PromptParts,
+    QueuedPrompt,
     Session,
     SessionFilter,
     Status,
@@ -349,9 +350,11 @@ BAD = "a\ud800b"
 
 
 async def test_text_that_utf8_cannot_hold_is_storable_wherever_it_stands(store):
-    session = Session(title=BAD, model=BAD, system_prompt=BAD, draft=BAD, queued=(BAD,))
+    session = Session(title=BAD, model=BAD, system_prompt=BAD, draft=BAD, queued=(QueuedPrompt(text=BAD),))
     await store.add_session(session)
-    await store.update_session(session.id, title=BAD, model=BAD, queued=(BAD,), system_prompt=BAD)
+    await store.update_session(
+        session.id, title=BAD, model=BAD, queued=(QueuedPrompt(text=BAD),), system_prompt=BAD
+    )
     answer = Message(role="assistant", session_id=session.id, status=Status.STREAMING)
     await store.add_message(answer)
     call = ToolCall.model_construct(id=BAD, name=BAD, arguments=BAD, result=BAD, is_error=False, at=0)
@@ -392,7 +395,7 @@ async def test_text_that_utf8_cannot_hold_is_storable_wherever_it_stands(store):
     assert (kept.tool_calls[0].name, kept.receipt.summary.text) == ("a?b", "a?b")
     assert kept.receipt.summary.cost_usd == Decimal("0.5")
     found = await store.session(session.id)
-    assert (found.title, found.queued, found.draft) == ("a?b", ("a?b",), "a?b")
+    assert (found.title, found.queued[0].text, found.draft) == ("a?b", "a?b", "a?b")
     assert [spent.model for spent in await store.spending()] == ["a?b"]
 
 

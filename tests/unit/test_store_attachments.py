@@ -1,0 +1,100 @@
+import sqlite3
+
+from brim.core.attachments import attachment, with_texts
+from brim.core.parameters import Parameters
+from brim.core.store.sqlite import SQLiteStore
+from brim.core.types import Carried, Message, QueuedPrompt, Session, Status
+
+TEXT = attachment("a.py", b"print(1)\n", kind="text", media_type="text/x-python")
+IMAGE = attachment("dot.png", b"\x89PNG...", kind="image", media_type="image/png", width_px=1, height_px=1)
+
+
+async def _prompt(store, session, *attachments, parent=None):
+    message = Message(
+        role="user", content="look", session_id=session.id, attachments=attachments, parent_id=parent
+    )
+    await store.add_message(message)
+    return message
+
+
+def _kept(path):
+    with sqlite3.connect(path) as file:
+        return {row[0] for row in file.execute("SELECT id FROM attachments")}
+
+
+async def test_the_same_data_is_kept_once_and_goes_with_the_last_message_that_has_it(tmp_path):
+    path = tmp_path / "b.db"
+    store = SQLiteStore(path)
+    await store.open()
+    first, second = Session(), Session()
+    await store.add_session(first)
+    await store.add_session(second)
+    message = await _prompt(store, first, TEXT, IMAGE)
+    await _prompt(store, second, TEXT.bare())
+
+    stored = await store.message(message.id)
+    assert [(one.name, one.kind, one.data) for one in stored.attachments] == [
+        ("a.py", "text", b""),
+        ("dot.png", "image", b""),
+    ]
+    assert await store.attachment_data([TEXT.id, IMAGE.id, "none"]) == {
+        TEXT.id: TEXT.data,
+        IMAGE.id: IMAGE.data,
+    }
+
+    await store.erase([first.id])
+    assert await store.attachment_data([TEXT.id, IMAGE.id]) == {TEXT.id: TEXT.data}
+    await store.erase([second.id])
+    await store.aclose()
+    assert _kept(path) == set()
+
+
+async def test_a_fork_keeps_what_its_origin_had(tmp_path):
+    store = SQLiteStore(tmp_path / "b.db")
+    await store.open()
+    session = Session(parameters=Parameters(temperature=0.5), persona="critic")
+    await store.add_session(session)
+    message = await _prompt(store, session, IMAGE)
+    fork = await store.fork(message.id, "fork")
+    await store.erase([session.id])
+    assert fork.parameters.temperature == 0.5 and fork.persona == "critic"
+    assert (await store.transcript(fork.id))[0].attachments == (IMAGE.bare(),)
+    assert await store.attachment_data([IMAGE.id]) == {IMAGE.id: IMAGE.data}
+    await store.aclose()
+
+
+async def test_a_queue_keeps_data_until_the_prompt_is_taken_out(tmp_path):
+    store = SQLiteStore(tmp_path / "b.db")
+    await store.open()
+    session = Session()
+    await store.add_session(session)
+    queue = (QueuedPrompt(text="plain"), QueuedPrompt(text="with", attachments=(TEXT,)))
+    session = await store.update_session(session.id, queued=queue)
+    assert session.queued == (queue[0], QueuedPrompt(text="with", attachments=(TEXT.bare(),)))
+    assert await store.attachment_data([TEXT.id]) == {TEXT.id: TEXT.data}
+    await store.update_session(session.id, queued=queue[:1])
+    assert await store.attachment_data([TEXT.id]) == {}
+    await store.aclose()
+
+
+async def test_parameters_and_what_a_provider_wants_back_are_kept(tmp_path):
+    store = SQLiteStore(tmp_path / "b.db")
+    await store.open()
+    session = Session()
+    await store.add_session(session)
+    asked = Parameters(temperature=0.0, stop=("END", "\ud800"), reasoning_effort="high")
+    kept = await store.update_session(session.id, parameters=asked)
+    assert kept.parameters == Parameters(temperature=0.0, stop=("END", "?"), reasoning_effort="high")
+
+    answer = Message(role="assistant", session_id=session.id, status=Status.STREAMING)
+    await store.add_message(answer)
+    carried = Carried(protocol="anthropic", model="m", items=({"type": "thinking", "signature": "x"},))
+    await store.finish_message(answer.model_copy(update={"status": Status.COMPLETE, "carried": carried}))
+    assert (await store.message(answer.id)).carried == carried
+    await store.aclose()
+
+
+def test_attached_texts_stand_under_their_names_and_cannot_end_their_frame():
+    tricky = attachment("t.md", b"```\ncode\n```", kind="text", media_type="text/markdown")
+    text = with_texts("Look:", [TEXT, IMAGE, tricky])
+    assert text == "Look:\n\nFile a.py:\n```\nprint(1)\n```\n\nFile t.md:\n````\n```\ncode\n```\n````"
