@@ -1,7 +1,5 @@
 """An import that is killed leaves a file that opens, and doing it again makes it whole."""
 
-import os
-import random
 import signal
 import sqlite3
 import subprocess
@@ -9,47 +7,81 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from brim.core.paths import Paths
 from tests.support.archives import chatgpt, write
 from tests.support.cli import BRIM, brim
+from tests.support.kills import KILLS, TIMEOUT_S, assert_whole, chance, killed
 
 TALKS = 4000
 
+IMPORTS = """
+import asyncio, json, sys
+from pathlib import Path
+from brim.core.importing import Kind
+from brim.core.importing.taking import take_in
+from brim.core.store.sqlite import SQLiteStore
+
+def say(**facts):
+    print(json.dumps(facts), flush=True)
+
+async def main(path, archive):
+    store = SQLiteStore(Path(path))
+    await store.open()
+    say(opened=True)
+    report = await take_in(
+        store, Path(archive), Kind.CHATGPT, progress=lambda report, _: say(messages=report.messages)
+    )
+    await store.aclose()
+    say(whole=report.sessions)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
 
 def _counts():
+    assert_whole(Paths.find().database)
     with closing(sqlite3.connect(Paths.find().database)) as file:
-        assert file.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        assert file.execute("PRAGMA foreign_key_check").fetchall() == []
         kept = file.execute("SELECT count(*), coalesce(sum(messages), 0) FROM sessions").fetchone()
         assert file.execute("SELECT count(*) FROM messages").fetchone()[0] == kept[1]
         return kept
 
 
-def test_killed_again_and_again_it_becomes_whole():
-    write("conversations.json", [chatgpt(conversation_id=f"c-{n}", title=f"T{n}") for n in range(TALKS)])
+def _archive(batch):
+    talks = [chatgpt(conversation_id=f"c-{batch}-{n}", title=f"T{n}") for n in range(TALKS)]
+    return str(write(f"conversations-{batch}.json", talks))
+
+
+@pytest.mark.timeout(TIMEOUT_S)
+async def test_killed_again_and_again_it_becomes_whole():
+    """One archive after the other comes in, each of them in several attempts."""
     brim("sessions")
-    chance = random.Random(os.environ.get("BRIM_SEED", "7"))
+    seed = chance("imports")
+    path = str(Paths.find().database)
+    batch, archive = 0, _archive(0)
     kept, cut = (0, 0), 0
-    for _ in range(8):
-        process = subprocess.Popen([*BRIM, "import", "conversations.json"], stdout=subprocess.PIPE)
-        before = kept[1]
-        while process.poll() is None and _messages() <= before:
-            time.sleep(0.01)
-        time.sleep(chance.random() * 0.2)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        cut += process.returncode == -signal.SIGKILL
+    while cut < KILLS:
+        said, was_killed = await killed(
+            IMPORTS, path, archive, lines=1 + seed.randrange(3), wait_s=seed.random() * 0.3
+        )
+        reported = max([fact["messages"] for fact in said if "messages" in fact], default=0)
         now = _counts()
-        assert now >= kept
+        assert now[1] >= kept[1] + reported
+        assert now[0] >= kept[0]
         kept = now
-        if kept[0] == TALKS:
-            break
-    assert cut
-    done = brim("import", "conversations.json")
+        cut += was_killed
+        if not was_killed or kept[0] == TALKS * (batch + 1):
+            assert kept == (TALKS * (batch + 1), 3 * TALKS * (batch + 1))
+            batch += 1
+            archive = _archive(batch)
+    left = TALKS * (batch + 1) - kept[0]
+    done = brim("import", archive)
     assert done.returncode == 0, done.stderr
-    assert f"{TALKS - kept[0]:,} sessions new" in done.stdout
-    assert _counts() == (TALKS, 3 * TALKS)
-    assert f"0 sessions new, 0 grown, {TALKS:,} known" in brim("import", "conversations.json").stdout
+    assert f"{left:,} sessions new" in done.stdout
+    assert _counts() == (TALKS * (batch + 1), 3 * TALKS * (batch + 1))
+    assert f"0 sessions new, 0 grown, {TALKS:,} known" in brim("import", archive).stdout
+    print(f"{cut} kills, {batch + 1} archives, {3 * TALKS * (batch + 1):,} messages")
 
 
 def test_stopped_by_ctrl_c_it_says_that_it_can_go_on():
