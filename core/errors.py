@@ -8,6 +8,7 @@
     ├── SessionNotFoundError     no session, or more than one, has that name
     ├── StoreError               the data file cannot be read or written
     │   └── NewerStoreError      it was written by a newer brim
+    ├── SessionBusyError         a turn of the session is running, here or in another brim
     ├── CleanupWantedError       a prompt needs a cleanup, and the person wants to be asked
     ├── WindowFullError          a prompt does not fit into the window
     ├── BudgetError              a turn might cost more than a budget has left (in `brim.core.budgets`)
@@ -59,6 +60,10 @@ class StoreError(BrimError):
 
 class NewerStoreError(StoreError):
     """The data file was written by a newer version and is left untouched."""
+
+
+class SessionBusyError(BrimError):
+    """A turn of the session has not ended. Nothing was stored."""
 
 
 class CleanupWantedError(BrimError):

@@ -11,7 +11,14 @@ from brim.core.attachments import loaded
 from brim.core.budgets import BudgetError, today_total
 from brim.core.cleaner import Cleaner
 from brim.core.cleanup import CleanupMode
-from brim.core.errors import AgentError, BrimError, CleanupWantedError, StoreError, WindowFullError
+from brim.core.errors import (
+    AgentError,
+    BrimError,
+    CleanupWantedError,
+    SessionBusyError,
+    StoreError,
+    WindowFullError,
+)
 from brim.core.events import (
     ContextChanged,
     DayChanged,
@@ -99,7 +106,7 @@ class TurnRunner:
     ) -> Turn:
         """Ask, or queue the prompt while a turn runs; see `SessionManager.send`.
 
-        With ``alone`` the prompt is asked at once whatever is in the queue, which waits; raises `BrimError`
+        With ``alone`` the prompt is asked at once whatever is in the queue, which waits; raises `SessionBusyError`
         while a turn runs.
         """
         if not prompt.text.strip() and not prompt.attachments:
@@ -110,7 +117,9 @@ class TurnRunner:
             turn = Turn(session_id)
             if alone:
                 if session_id in self._tasks:
-                    raise BrimError("The answer is still being written.", hint="Stop it first, or wait.")
+                    raise SessionBusyError(
+                        "The answer is still being written.", hint="Stop it first, or wait."
+                    )
                 session = session.model_copy(update={"queued": ()})
             if session_id not in self._tasks:
                 await self._not_elsewhere(session_id)
@@ -132,7 +141,7 @@ class TurnRunner:
         async with self.lock(session_id):
             session = await self._store.session(session_id)
             if session_id in self._tasks:
-                raise BrimError("The answer is still being written.", hint="Stop it first.")
+                raise SessionBusyError("The answer is still being written.", hint="Stop it first.")
             prompt = next(
                 (m for m in reversed(await self._store.tail(session_id, limit=2)) if m.role == "user"), None
             )
@@ -146,7 +155,7 @@ class TurnRunner:
 
     async def _not_elsewhere(self, session_id: str) -> None:
         if session_id in await self._store.answering_elsewhere():
-            raise BrimError(
+            raise SessionBusyError(
                 "Another brim is writing an answer in this session.", hint="Wait until it is done, then send."
             )
 
@@ -158,12 +167,12 @@ class TurnRunner:
         if task is not None:
             await asyncio.wait({task})
 
-    async def stop_all(self) -> None:
-        """Stop all turns for good."""
+    async def stop_all(self, stopped_as: Status = Status.STOPPED) -> None:
+        """Stop all turns for good; their answers end as ``stopped_as``."""
         self._closing = True
         tasks = {*self._tasks.values(), *self._ending}
         for live in self._live.values():
-            live.stop()
+            live.stop(stopped_as)
         if tasks:
             await asyncio.wait(tasks, timeout=_CLOSING_S)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from types import TracebackType
 from typing import Self
 
 from brim.core.admission import Admission
@@ -39,6 +38,7 @@ from brim.core.types import (
     QueuedPrompt,
     Session,
     SessionFilter,
+    Status,
 )
 from brim.core.window import DEFAULT_WINDOW_TOKENS
 
@@ -133,10 +133,10 @@ class SessionManager:
         """Open the store; returns what it found of an earlier crash. Raises `StoreError`."""
         return await self._store.open()
 
-    async def aclose(self) -> None:
+    async def aclose(self, *, stopped_as: Status = Status.STOPPED) -> None:
         """Stop all turns (what came is kept), write what waits, close the store and the agents."""
         await self.neighbours.aclose()
-        await self._turns.stop_all()
+        await self._turns.stop_all(stopped_as)
         self._hub.close()
         try:
             await self._store.aclose()
@@ -147,9 +147,7 @@ class SessionManager:
         await self.open()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     # --- sessions -------------------------------------------------------------------------------------
@@ -189,10 +187,6 @@ class SessionManager:
         """Give a session a title."""
         return await self._update(session_id, title=" ".join(title.split()))
 
-    async def save_draft(self, session_id: str, text: str) -> None:
-        """Keep what is in the composer."""
-        await self._store.update_session(session_id, draft=text)
-
     async def delete(self, session_id: str) -> None:
         """Put a session into the bin and stop its turn. `restore` undoes it."""
         await self.library.delete([session_id])
@@ -216,6 +210,7 @@ class SessionManager:
         attachments: Sequence[Attachment] = (),
         cleanup: bool | None = None,
         over_budget: bool = False,
+        alone: bool = False,
     ) -> Turn:
         """Ask. When this returns the prompt is on disk; when it raises, nothing is stored.
 
@@ -228,8 +223,10 @@ class SessionManager:
             attachments: files that go with it, with their data.
             cleanup: true cleans the window first, false sends as it is; ``None`` leaves it to `cleanup_mode`.
             over_budget: sends whatever the budgets say.
+            alone: asks at once or not at all, whatever is in the queue.
 
         Raises:
+            SessionBusyError: another brim is answering in the session, or with ``alone`` this one.
             ValueError: there is neither text nor an attachment.
             SessionNotFoundError: there is no such session.
             CleanupWantedError: the mode is to ask, and the prompt needs a cleanup.
@@ -238,7 +235,9 @@ class SessionManager:
             StoreError: the prompt could not be stored.
         """
         prompt = QueuedPrompt(text=text, attachments=tuple(attachments))
-        return await self._turns.send(session_id, prompt, cleanup=cleanup, over_budget=over_budget)
+        return await self._turns.send(
+            session_id, prompt, cleanup=cleanup, over_budget=over_budget, alone=alone
+        )
 
     async def retry(self, session_id: str, *, cleanup: bool | None = None, over_budget: bool = False) -> Turn:
         """Ask again for the last prompt. The new answer is a sibling of the old one, which stays stored.

@@ -53,6 +53,10 @@ class Tuning:
         self._ledger.publish(session)
         return session
 
+    async def save_draft(self, session_id: str, text: str) -> None:
+        """Keep what is in the composer."""
+        await self._store.update_session(session_id, draft=text)
+
     async def _update(self, session_id: str, **fields: object) -> Session:
         session = await self._store.update_session(session_id, **fields)
         self._publish(SessionChanged(session=session))

@@ -86,6 +86,7 @@ class LiveAnswer:
         self._chars = 0
         self._reasoning: list[str] = []
         self._calls: dict[str, ToolCall] = {}
+        self.stopped_as = Status.STOPPED
         self._usage: Usage | None = None
         self._carried: Carried | None = None
         self._finish_reason: str | None = None
@@ -114,9 +115,10 @@ class LiveAnswer:
         """Say what the answer waits for; a sign of life."""
         self.take(Waiting(reason))
 
-    def stop(self) -> None:
+    def stop(self, stopped_as: Status = Status.STOPPED) -> None:
         """Stop reading; what came is kept."""
         self.is_stopped = True
+        self.stopped_as = stopped_as
         if self._reader is not None:
             self._reader.cancel()
 
@@ -269,7 +271,7 @@ async def run_turn(
         if is_silent and not live.is_stopped:
             sentence = f"The model sent nothing for {silence_s:g} seconds."
             return live.message(Status.FAILED, RequestTimeoutError(sentence, hint="Try again.").failure())
-        return live.message(Status.STOPPED)
+        return live.message(live.stopped_as)
     error = reader.exception()
     if error is None:
         return live.message(Status.COMPLETE)

@@ -255,6 +255,8 @@ class Session(BaseModel):
     parameters: Parameters = Parameters()
     persona: str = ""
     """The name of the persona that it was begun with, empty for none."""
+    owner: str = ""
+    """Whose it is where a service keeps the sessions of many, empty for the person's own."""
 
     @property
     def display_title(self) -> str:
@@ -281,11 +283,13 @@ class SessionFilter:
     model: str = ""
     """What the model id must hold."""
     pinned_first: bool = False
+    owner: str | None = None
+    """Whose it must be; ``None`` for everyone's."""
 
     @property
     def is_narrow(self) -> bool:
         """Whether sessions of the shelf may be left out."""
-        return bool(self.title or self.tag or self.model)
+        return bool(self.title or self.tag or self.model or self.owner is not None)
 
 
 ALL_OPEN = SessionFilter()

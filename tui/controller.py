@@ -303,7 +303,7 @@ class ChatController:
             self._screen.state.new_draft = draft
         elif draft != self.session.draft:
             self.session.draft = draft
-            await self.manager.save_draft(self.session.id, draft)
+            await self.manager.tuning.save_draft(self.session.id, draft)
 
     # --- changing -------------------------------------------------------------------------------------
 

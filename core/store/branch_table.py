@@ -73,6 +73,7 @@ def fork(message_id: str, title: str, file: sqlite3.Connection) -> Session:
         turn_tokens=source.turn_tokens,
         parameters=source.parameters,
         persona=source.persona,
+        owner=source.owner,
         forked_from=message_id,
     )
     values = session_values(session)

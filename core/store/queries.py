@@ -158,6 +158,8 @@ def list_sessions(only: SessionFilter, *, is_continued: bool) -> str:
         conditions.append("id IN (SELECT session_id FROM session_tags WHERE tag = :tag)")
     if only.model:
         conditions.append("instr(lower(model), :model) > 0")
+    if only.owner is not None:
+        conditions.append("owner = :owner AND owner <> ''" if only.owner else "owner = ''")
     descending = ", ".join(f"{name} DESC" for name in order)
     return f"SELECT * FROM sessions WHERE {' AND '.join(conditions)} ORDER BY {descending} LIMIT :limit"
 

@@ -140,6 +140,7 @@ def session_of(row: sqlite3.Row) -> Session:
         tags=tuple(json.loads(row["tags"])),
         parameters=parameters_of(row["parameters"]),
         persona=row["persona"],
+        owner=row["owner"],
     )
 
 

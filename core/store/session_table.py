@@ -67,6 +67,7 @@ def page(limit: int, after: Session | None, only: SessionFilter, file: sqlite3.C
         "title": title_key(only.title),
         "tag": title_key(only.tag),
         "model": title_key(only.model),
+        "owner": storable(only.owner or ""),
     }
     if after is not None:
         values |= {

@@ -2,6 +2,7 @@
 
 ALTER TABLE sessions ADD COLUMN parameters TEXT NOT NULL DEFAULT '{}';       -- JSON of those that are set
 ALTER TABLE sessions ADD COLUMN persona TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN owner TEXT NOT NULL DEFAULT '';              -- whose it is, where many share the data
 ALTER TABLE messages ADD COLUMN attachments TEXT NOT NULL DEFAULT '[]';      -- JSON of what each is, without its data
 ALTER TABLE messages ADD COLUMN carried TEXT;                                -- JSON
 
@@ -15,6 +16,8 @@ CREATE TABLE attachment_uses (
     PRIMARY KEY (attachment_id, user_id)
 ) WITHOUT ROWID;
 CREATE INDEX attachment_uses_by ON attachment_uses (user_id);
+
+CREATE INDEX sessions_by_owner ON sessions (owner, updated_at DESC, id DESC) WHERE owner <> '' AND deleted_at IS NULL;
 
 CREATE TRIGGER attachment_message_removed AFTER DELETE ON messages WHEN old.attachments <> '[]' BEGIN
     DELETE FROM attachment_uses WHERE user_id = old.id;
