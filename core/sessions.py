@@ -153,13 +153,14 @@ class SessionManager:
     # --- sessions -------------------------------------------------------------------------------------
 
     async def create(
-        self, *, model: str | None = None, title: str = "", system_prompt: str | None = None
+        self, *, model: str | None = None, title: str = "", system_prompt: str | None = None, owner: str = ""
     ) -> Session:
         """Make a session; ``model`` defaults to the best that can be used now. Raises `AgentError` for an unknown one."""
         session = Session(
             model=self._agents.resolve(model) if model else await self._agents.default_model(),
             title=title,
             system_prompt=self._default_system_prompt if system_prompt is None else system_prompt,
+            owner=owner,
         )
         await self._store.add_session(session)
         self._hub.publish(SessionChanged(session=session))
