@@ -2,14 +2,14 @@
 
 Words are looked for in any order, ``"words in quotes"`` and code such as ``std::vec`` in a row, ``word*`` as the
 beginning of a word; ``-word`` must not be there. ``model:``, ``role:``, ``tag:``, ``after:`` and ``before:``
-narrow it down. Whatever else is typed is words: no text is wrong.
+narrow it down, and ``-tag:`` and the like leave out what fits. Whatever else is typed is words: no text is wrong.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from functools import cached_property
 from typing import get_args
@@ -69,8 +69,15 @@ class Query:
     """Messages from that moment on."""
     before: datetime | None = None
     """Messages before that moment."""
+    not_models: tuple[tuple[str, ...], ...] = ()
+    """As ``models``, of which none may fit."""
+    not_roles: tuple[str, ...] = ()
+    not_tags: tuple[str, ...] = ()
+    """Case-folded; the session must have none."""
     title: str = ""
     """The words that are looked for, as they were typed, for titles."""
+    not_title: tuple[str, ...] = ()
+    """The words that must not be there, as they were typed, for titles."""
 
     @property
     def is_empty(self) -> bool:
@@ -78,14 +85,10 @@ class Query:
         return not (self.terms or self.excluded or self.has_filters)
 
     @property
-    def tag(self) -> str:
-        """One of the tags, empty where there is none."""
-        return self.tags[0] if self.tags else ""
-
-    @property
     def has_filters(self) -> bool:
         """Whether messages are left out whatever they say."""
-        return bool(self.models or self.roles or self.tags or self.after or self.before)
+        wanted = self.models or self.roles or self.tags or self.after or self.before
+        return bool(wanted or self.not_models or self.not_roles or self.not_tags)
 
     def spans(self, folded: str) -> list[tuple[int, int]]:
         """Return where the terms are in folded text, in order, as far as it is worth."""
@@ -147,26 +150,36 @@ def parse(text: str, *, as_typed: bool = False) -> Query:
     return reading.query()
 
 
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """Filters that were read, each once, in their order."""
+
+    models: dict[tuple[str, ...], None] = field(default_factory=dict)
+    roles: dict[str, None] = field(default_factory=dict)
+    tags: dict[str, None] = field(default_factory=dict)
+
+
 class _Reading:
     """A query that is being read."""
 
     def __init__(self) -> None:
         self._terms: dict[Term, None] = {}
         self._excluded: dict[Term, None] = {}
-        self._models: dict[tuple[str, ...], None] = {}
-        self._roles: dict[str, None] = {}
-        self._tags: dict[str, None] = {}
+        self._wanted, self._unwanted = _Marks(), _Marks()
         self._after: list[datetime] = []
         self._before: list[datetime] = []
         self._title: list[str] = []
+        self._not_title: list[str] = []
 
     def take(self, piece: re.Match[str], *, is_open: bool) -> None:
         """Take in a word, a phrase or a filter; it may go on if it ``is_open``."""
         name = (piece["name"] or "").lower()
         value = piece["quoted"] if piece["quoted"] is not None else piece["bare"] or ""
-        if not piece["minus"] and name and self._is_filter(name, value):
+        if name and self._is_filter(name, value, is_wanted=not piece["minus"]):
             return
         typed = f"{piece['name']}:{value}" if name else value
+        if typed and not piece["minus"]:
+            self._title.append(typed)
         is_whole = bool(piece["closed"])
         found = tuple(words(typed)[:_MOST_WORDS])
         if not found or len(self._terms) + len(self._excluded) == _MOST_TERMS:
@@ -182,25 +195,24 @@ class _Reading:
         )
         if piece["minus"]:
             self._excluded[term] = None
+            self._not_title.append(typed)
         else:
             self._terms[term] = None
-            self._title.append(typed)
 
-    def _is_filter(self, name: str, value: str) -> bool:
+    def _is_filter(self, name: str, value: str, *, is_wanted: bool) -> bool:
         """Take in a filter; false where it is none. One without a value, which is being typed, filters nothing."""
+        marks = self._wanted if is_wanted else self._unwanted
         match name:
             case "model" | "role" | "tag" | "after" | "before" if not value:
                 pass
             case "model" if found := tuple(words(value)):
-                self._models[found] = None
+                marks.models[found] = None
             case "role" if value.lower() in _ROLES:
-                self._roles[value.lower()] = None
+                marks.roles[value.lower()] = None
             case "tag":
-                self._tags[value.removeprefix("#").casefold()] = None
-            case "after" if (moment := _moment(value)) is not None:
-                self._after.append(moment)
-            case "before" if (moment := _moment(value)) is not None:
-                self._before.append(moment)
+                marks.tags[value.removeprefix("#").casefold()] = None
+            case "after" | "before" if (moment := _moment(value)) is not None:
+                (self._after if (name == "after") is is_wanted else self._before).append(moment)
             case _:
                 return False
         return True
@@ -210,12 +222,16 @@ class _Reading:
         return Query(
             terms=tuple(self._terms),
             excluded=tuple(self._excluded),
-            models=tuple(self._models),
-            roles=tuple(self._roles),
-            tags=tuple(self._tags),
+            models=tuple(self._wanted.models),
+            roles=tuple(self._wanted.roles),
+            tags=tuple(self._wanted.tags),
+            not_models=tuple(self._unwanted.models),
+            not_roles=tuple(self._unwanted.roles),
+            not_tags=tuple(self._unwanted.tags),
             after=max(self._after, default=None),
             before=min(self._before, default=None),
             title=" ".join(self._title),
+            not_title=tuple(self._not_title),
         )
 
 

@@ -279,17 +279,22 @@ class SessionFilter:
     shelf: Shelf = Shelf.OPEN
     title: str = ""
     """What the title must hold."""
-    tag: str = ""
-    model: str = ""
-    """What the model id must hold."""
+    tags: tuple[str, ...] = ()
+    """All of which a session must have."""
+    models: tuple[str, ...] = ()
+    """Of which the model id must hold one."""
+    after: datetime | None = None
+    """Sessions that were changed from that moment on."""
+    before: datetime | None = None
+    """Sessions that were begun before that moment."""
+    not_title: tuple[str, ...] = ()
+    """None of which the title may hold."""
+    not_tags: tuple[str, ...] = ()
+    not_models: tuple[str, ...] = ()
+    """None of which the model id may hold."""
     pinned_first: bool = False
     owner: str | None = None
     """Whose it must be; ``None`` for everyone's."""
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether sessions of the shelf may be left out."""
-        return bool(self.title or self.tag or self.model or self.owner is not None)
 
 
 ALL_OPEN = SessionFilter()

@@ -150,7 +150,9 @@ def sessions(
     from brim.cli import reading
     from brim.core.types import SessionFilter, Shelf
 
-    only = SessionFilter(shelf=Shelf(shelf), title=title, tag=tag, model=model)
+    only = SessionFilter(
+        shelf=Shelf(shelf), title=title, tags=tuple(filter(None, [tag])), models=tuple(filter(None, [model]))
+    )
     return asyncio.run(reading.sessions(limit=limit, only=only, as_json=as_json))
 
 

@@ -144,7 +144,7 @@ def list_sessions(only: SessionFilter, *, is_continued: bool) -> str:
     """Return the query for a page of a list, whose values are ``:limit`` and those of its conditions.
 
     Args:
-        only: what is listed; its ``:title``, ``:tag`` and ``:model`` are given case-folded.
+        only: what is listed; each of its fields is a value, case-folded, those with several as JSON.
         is_continued: whether it begins after the session with ``:after_pinned``, ``:after_at`` and ``:after_id``.
     """
     order = ["pinned"] * only.pinned_first + ["updated_at", "id"]
@@ -152,18 +152,24 @@ def list_sessions(only: SessionFilter, *, is_continued: bool) -> str:
     if is_continued:
         after = {"pinned": ":after_pinned", "updated_at": ":after_at", "id": ":after_id"}
         conditions.append(f"({', '.join(order)}) < ({', '.join(after[name] for name in order)})")
-    if only.title:
-        conditions.append("instr(title_key, :title) > 0")
-    if only.tag:
-        conditions.append("id IN (SELECT session_id FROM session_tags WHERE tag = :tag)")
-    if only.model:
-        conditions.append("instr(lower(model), :model) > 0")
+    conditions += [sql for name, sql in _FITS.items() if getattr(only, name)]
     if only.owner is not None:
         conditions.append("owner = :owner AND owner <> ''" if only.owner else "owner = ''")
     descending = ", ".join(f"{name} DESC" for name in order)
     return f"SELECT * FROM sessions WHERE {' AND '.join(conditions)} ORDER BY {descending} LIMIT :limit"
 
 
+_HAS_TAG = "SELECT session_id FROM session_tags WHERE tag IN (SELECT value FROM json_each({tags}))"
+_FITS = {
+    "title": "instr(title_key, :title) > 0",
+    "tags": f"id IN ({_HAS_TAG.format(tags=':tags')} GROUP BY session_id HAVING count(*) = json_array_length(:tags))",
+    "models": "EXISTS (SELECT 1 FROM json_each(:models) WHERE instr(lower(model), value) > 0)",
+    "after": "updated_at >= :after",
+    "before": "created_at < :before",
+    "not_title": "NOT EXISTS (SELECT 1 FROM json_each(:not_title) WHERE instr(title_key, value) > 0)",
+    "not_tags": f"id NOT IN ({_HAS_TAG.format(tags=':not_tags')})",
+    "not_models": "NOT EXISTS (SELECT 1 FROM json_each(:not_models) WHERE instr(lower(coalesce(model, '')), value) > 0)",
+}
 _ON_SHELF = {
     Shelf.OPEN: "deleted_at IS NULL AND archived = 0",
     Shelf.ARCHIVE: "deleted_at IS NULL AND archived = 1",

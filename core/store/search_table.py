@@ -90,6 +90,11 @@ _TAGGED = """
     SELECT messages.rowid FROM messages INDEXED BY messages_of_session
     WHERE session_id IN (SELECT session_id FROM session_tags WHERE tag IN ({tags}) GROUP BY session_id HAVING count(*) = ?)
 """
+_NOT_TAGGED = """
+    AND messages.session_id NOT IN (
+        SELECT session_id FROM session_tags WHERE tag IN (SELECT value FROM json_each(:not_tags))
+    )
+"""
 
 
 # --- adding words -------------------------------------------------------------------------------------
@@ -285,6 +290,9 @@ class _Look:
         if self._query.before is not None:
             conditions.append("AND messages.created_at < :until")
             values["until"] = to_micros(self._query.before)
+        if self._query.not_tags:
+            conditions.append(_NOT_TAGGED)
+            values["not_tags"] = json.dumps([storable(tag) for tag in self._query.not_tags])
         if self._tagged is not None:
             # A plus sign, since the few must be looked up among the many and not each searched for.
             conditions.append(f"AND +{number} IN (SELECT value FROM json_each(:tagged))")
@@ -299,7 +307,10 @@ class _Look:
     def _take(self, row: sqlite3.Row) -> None:
         """Keep a message if its text and its marks really fit."""
         query = self._query
-        if (query.roles and row["role"] not in query.roles) or not _is_by(query, row["model"] or ""):
+        if (query.roles and row["role"] not in query.roles) or row["role"] in query.not_roles:
+            return
+        model = fold(row["model"] or "")
+        if (query.models and not _is_one(query.models, model)) or _is_one(query.not_models, model):
             return
         folded = fold(row["content"])
         times = [len(term.pattern.findall(folded)) for term in query.terms]
@@ -329,11 +340,9 @@ def _exactness(term: Term, folded: str) -> float:
     return score + (0.5 if term.literal and term.literal in folded else 0.0)
 
 
-def _is_by(query: Query, model: str) -> bool:
-    if not query.models:
-        return True
-    text = fold(model)
-    return any(Term(wanted, is_prefix=True).pattern.search(text) for wanted in query.models)
+def _is_one(models: Sequence[tuple[str, ...]], folded: str) -> bool:
+    """Whether one of the wanted models is meant by a folded id."""
+    return any(Term(wanted, is_prefix=True).pattern.search(folded) for wanted in models)
 
 
 def _tagged(tags: Sequence[str], file: sqlite3.Connection) -> dict[int, list[int]]:
@@ -352,11 +361,13 @@ def match_of(query: Query, first_at: int = 0, last_at: int = 1 << 62) -> str:
     """
     wanted = [f"said : {_phrase(term)}" for term in query.terms]
     unwanted = [f"said : {_phrase(term)}" for term in query.excluded]
-    if query.models:
-        models = " OR ".join(_phrase(Term(model, is_prefix=True)) for model in query.models)
-        wanted.append(f"model : ({models})")
-    if query.roles:
-        wanted.append(f"marks : ({' OR '.join(query.roles)})")
+    for some, models in ((wanted, query.models), (unwanted, query.not_models)):
+        if models:
+            ids = " OR ".join(_phrase(Term(model, is_prefix=True)) for model in models)
+            some.append(f"model : ({ids})")
+    for some, roles in ((wanted, query.roles), (unwanted, query.not_roles)):
+        if roles:
+            some.append(f"marks : ({' OR '.join(roles)})")
     # Months leave out most of what does not fit; the moments themselves are compared afterwards.
     if query.after is not None and first_at < to_micros(query.after):
         wanted += _months(query.after - _DAY, now() + _YEAR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -65,10 +66,12 @@ def page(limit: int, after: Session | None, only: SessionFilter, file: sqlite3.C
     values: dict[str, Any] = {
         "limit": limit,
         "title": title_key(only.title),
-        "tag": title_key(only.tag),
-        "model": title_key(only.model),
         "owner": storable(only.owner or ""),
     }
+    for name in ("tags", "models", "not_title", "not_tags", "not_models"):
+        values[name] = json.dumps(sorted({title_key(each) for each in getattr(only, name)}))
+    for name, moment in (("after", only.after), ("before", only.before)):
+        values[name] = None if moment is None else to_micros(moment)
     if after is not None:
         values |= {
             "after_pinned": after.pinned,

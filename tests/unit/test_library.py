@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from brim.core.errors import BrimError
 from brim.core.library import LONGEST_TAG, checked_tag
+from brim.core.listing import filter_of, fits
 from brim.core.sessions import SessionManager
 from brim.core.store.sqlite import SQLiteStore
 from brim.core.types import Session, SessionFilter, Shelf, now
@@ -57,7 +58,7 @@ async def test_tags_label_and_find():
         await manager.library.tag(ids[1:], add=["work"])
         assert (await manager.session(ids[1])).tags == ("rust", "Work")
         assert await manager.library.tags() == [("work", 3), ("rust", 2)]
-        assert await _titles(manager, tag="WORK") == ["s2", "s1", "s0"]
+        assert await _titles(manager, tags=("WORK",)) == ["s2", "s1", "s0"]
         await manager.library.tag(ids, remove=["WORK"])
         assert await manager.library.tags() == [("rust", 2)]
         with pytest.raises(ValueError, match="one word"):
@@ -77,8 +78,62 @@ async def test_filters_narrow_together():
     async with SessionManager(Plain()) as manager:
         await manager.create(title="Rust lifetimes", model="openai:gpt-4o")
         await manager.create(title="Rust traits", model="local:smollm2")
-        assert await _titles(manager, title="rust", model="GPT") == ["Rust lifetimes"]
-        assert await _titles(manager, title="rust", tag="none") == []
+        assert await _titles(manager, title="rust", models=("GPT",)) == ["Rust lifetimes"]
+        assert await _titles(manager, title="rust", tags=("none",)) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "titles"),
+    [
+        ("", ["three", "two", "one"]),
+        ("tag:work", ["two", "one"]),
+        ("tag:work tag:Rust", ["one"]),
+        ("tag:rust tag:none", []),
+        ("-tag:rust", ["three", "two"]),
+        ("tag:work -tag:rust", ["two"]),
+        ("model:gpt", ["two", "one"]),
+        ("model:gpt-4o model:opus", ["three", "one"]),
+        ("-model:gpt", ["three"]),
+        ('model:"GPT-5"', ["two"]),
+        ("after:2026-02", ["three", "two"]),
+        ("before:2026-02-10", ["two", "one"]),
+        ("-after:2026-03", ["two", "one"]),
+        ("after:2026-02 before:2026-03", ["two"]),
+        ("o -tw", ["one"]),
+        ('-"three"', ["two", "one"]),
+        ("role:user", ["three", "two", "one"]),
+        ("role:user tw", ["two"]),
+        ("tag:", ["three", "two", "one"]),
+        ("is:archived", ["away"]),
+        ("is:archived tag:work", []),
+        ("%", []),
+        ("tag:\udcff", []),
+    ],
+)
+async def test_what_is_typed_filters_the_list(tmp_path, typed, titles):
+    sessions = [
+        ("one", 1, "openai:gpt-4o", ("Work", "rust"), False),
+        ("two", 2, "openai:gpt-5", ("work",), False),
+        ("three", 3, "anthropic:opus", (), False),
+        ("away", 4, "anthropic:opus", (), True),
+    ]
+    store = SQLiteStore(tmp_path / "brim.db")
+    await store.open()
+    for title, month, model, tags, archived in sessions:
+        moment = datetime(2026, month, 9).astimezone()
+        await store.add_session(
+            Session(
+                title=title, model=model, tags=tags, archived=archived, created_at=moment, updated_at=moment
+            )
+        )
+    only = filter_of(typed)
+    listed = await store.list_sessions(limit=9, only=only)
+    assert [session.title for session in listed] == titles
+    everything = [
+        s for shelf in Shelf for s in await store.list_sessions(limit=9, only=SessionFilter(shelf=shelf))
+    ]
+    assert {s.title for s in everything if fits(s, only)} == set(titles)
+    await store.aclose()
 
 
 async def test_an_emptied_bin_is_gone_for_good_and_nothing_else(tmp_path):

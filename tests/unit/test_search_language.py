@@ -91,6 +91,19 @@ def test_filters_narrow_down_and_the_rest_is_words():
     assert query.title == "borrow exact words"
 
 
+def test_a_minus_before_a_filter_leaves_out_what_fits():
+    query = parse(
+        '-model:gpt -role:tool -tag:Work -tag:#old -after:2026-02 -before:2026-01 word -"not this" -x:y'
+    )
+    assert (query.not_models, query.not_roles, query.not_tags) == ((("gpt",),), ("tool",), ("work", "old"))
+    assert (query.after, query.before) == (local(2026, 1, 1), local(2026, 2, 1))
+    assert (query.models, query.roles, query.tags) == ((), (), ())
+    assert [term.words for term in query.excluded] == [("not", "this"), ("x", "y")]
+    assert (query.title, query.not_title) == ("word", ("not this", "x:y"))
+    assert parse("-tag:old").has_filters
+    assert parse("-tag:").is_empty
+
+
 @pytest.mark.parametrize(
     "text", ["role:nobody", "after:soon", "before:2026-13", "std::vec", "https://a.b/c", "x:y"]
 )

@@ -142,6 +142,10 @@ async def test_an_answer_is_found_when_it_ends_and_not_twice(store):
     await indexed(store)
     assert await found(store, "needle model:gpt-4o") == [answer.id]
     assert await found(store, "needle model:gpt-4o-mini") == []
+    assert await found(store, "needle -model:gpt") == []
+    assert await found(store, "needle -model:gpt-5 -role:user") == [answer.id]
+    assert await found(store, "-model:gpt") == [prompt.id]
+    assert await found(store, "-role:assistant") == [prompt.id]
     await store.finish_message(ended.model_copy(update={"content": "the thread"}))
     for _ in range(2):
         assert await found(store, "needle") == []
@@ -178,6 +182,10 @@ async def test_dates_and_tags_narrow_it_down(store):
         assert await found(store, "tag:work needle") == [early.id]
         assert await found(store, "tag:WORK tag:rust") == [early.id]
         assert await found(store, "tag:work tag:other") == []
+        assert await found(store, "needle -tag:work") == [late.id]
+        assert await found(store, "-tag:rust -tag:none") == [late.id]
+        assert await found(store, "tag:work -tag:rust") == []
+        assert await found(store, "needle -after:2026") == [early.id]
         await indexed(store)
 
 
