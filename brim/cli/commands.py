@@ -182,9 +182,10 @@ def prune(bin_days: int, unused_days: int | None, is_dry: bool, is_sure: bool) -
 
 
 @brim.command(
+    context_settings={"ignore_unknown_options": True},
     help='Search all that was ever said, best first.\n\nWords in any order, "words in quotes" in a row, word* for '
-    "its beginning, -word for none; narrowed down by model:, role:, tag:, after: and before: (2026-01 or "
-    "2026-01-15)."
+    "its beginning; narrowed down by model:, role:, tag:, after: and before: (2026-01 or 2026-01-15). A - leaves "
+    "out what fits: -word, -tag:work.",
 )
 @click.argument("query", nargs=-1, required=True)
 @_json
@@ -216,6 +217,12 @@ def show(session: str, is_tree: bool, as_json: bool) -> int:
 @click.argument("session", nargs=-1)
 @click.option("--all", "is_all", is_flag=True, help="Every session.")
 @click.option(
+    "--only",
+    metavar="FILTER",
+    default="",
+    help="Every session that fits, e.g. 'tag:work -model:gpt after:2026-01 is:open title words'.",
+)
+@click.option(
     "--format",
     "file_format",
     type=click.Choice(["md", "json", "txt", "html"]),
@@ -230,8 +237,9 @@ def export(session: tuple[str, ...], **wishes: Any) -> int:
     """Export sessions."""
     if wishes["target"] == "-":
         wishes["target"] = None
+    wishes["is_all"] = wishes["is_all"] or bool(wishes["only"].strip())
     if bool(session) == wishes["is_all"]:
-        raise click.UsageError("Name at least one SESSION, or say --all, and not both.")
+        raise click.UsageError("Name at least one SESSION, or say --all or --only, and not both.")
     if wishes["target"] is None and (wishes["is_all"] or len(session) > 1):
         raise click.UsageError("Several sessions need a folder: say -o DIR.")
     from brim.cli import exporting

@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brim.cli.edge import DONE, complain
@@ -15,9 +15,10 @@ from brim.cli.pipe import Progress
 from brim.cli.reading import opened
 from brim.core.errors import BrimError
 from brim.core.export import FORMATS, Format, export, file_name
+from brim.core.listing import filter_of, shelf_of
 from brim.core.sessions import SessionManager
 from brim.core.text import visible_line
-from brim.core.types import Session, SessionFilter, Shelf
+from brim.core.types import Session, Shelf
 
 _PAGE = 200
 
@@ -31,6 +32,8 @@ class Wish:
     file_format: Format | None
     target: str | None
     is_forced: bool
+    only: str = ""
+    """What all sessions must fit, in the words of the search line."""
     is_tree: bool = False
     """Whether all branches are wanted, not the one shown alone; JSON always has them."""
 
@@ -55,7 +58,7 @@ async def run(wish: Wish) -> int:
         path, is_folder = await asyncio.to_thread(_place, wish, wish.target)
         targets = await _targets(manager, wish, path, is_folder=is_folder)
         if not targets:
-            complain("No sessions yet.")
+            complain("No session fits that." if wish.only else "No sessions yet.")
             return DONE
         if not wish.is_forced:
             _refuse_existing([target.file for target in targets])
@@ -85,9 +88,11 @@ async def _text(manager: SessionManager, session_id: str, file_format: Format, *
 async def _sessions(manager: SessionManager, wish: Wish) -> AsyncIterator[Session]:
     for name in wish.names:
         yield await manager.find_session(name)
-    for shelf in (Shelf.OPEN, Shelf.ARCHIVE) if wish.is_all else ():
+    named = shelf_of(wish.only)
+    shelves = (Shelf.OPEN, Shelf.ARCHIVE) if named is None else (named,)
+    for shelf in shelves if wish.is_all else ():
         last: Session | None = None
-        only = SessionFilter(shelf=shelf)
+        only = replace(filter_of(wish.only), shelf=shelf)
         while page := await manager.list_sessions(limit=_PAGE, after=last, only=only):
             for session in page:
                 yield session

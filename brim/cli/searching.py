@@ -9,6 +9,7 @@ from typing import Any
 from brim.cli.data import stored
 from brim.cli.edge import DONE, WRONG, complain
 from brim.cli.output import local_time, put, styled, write_json
+from brim.cli.pipe import Progress
 from brim.core.search import Hit
 from brim.core.searching import Results, Search
 from brim.core.store.protocol import SessionStore
@@ -40,9 +41,11 @@ async def search(text: str, *, limit: int, as_json: bool) -> int:
 
 async def _catch_up(store: SessionStore) -> None:
     """Let messages be found that were imported, or stored by an older brim, a moment ago."""
-    end = time.monotonic() + _PATIENCE_S
-    while await store.index(_STRETCH_S) and time.monotonic() < end:
-        pass
+    began = time.monotonic()
+    line = Progress()
+    while await store.index(_STRETCH_S) and (waited_s := time.monotonic() - began) < _PATIENCE_S:
+        line.show(f"Reading what is new to search: {waited_s:.0f} of at most {_PATIENCE_S:.0f} s")
+    line.show("")
 
 
 def hit_document(hit: Hit) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,47 @@ def test_all_has_what_is_put_away_but_not_the_bin() -> None:
     _branched()
     assert here("export", "--all", "-o", "out", "--format", "html").returncode == 0
     assert sorted(file.name.split("-")[0] for file in Path("out").iterdir()) == ["put", "whys"]
+
+
+@pytest.mark.parametrize(
+    ("only", "titles"),
+    [
+        ("tag:work", ["Away", "First", "Second"]),
+        ("tag:work -model:gpt", ["Away", "Second"]),
+        ("tag:work is:open sec", ["Second"]),
+        ("is:archived", ["Away"]),
+        ("before:2026-02 -tag:none", ["First"]),
+    ],
+)
+def test_only_those_that_fit_are_exported(only: str, titles: list[str]) -> None:
+    keep(
+        *(
+            (
+                Session(
+                    title=title,
+                    model=model,
+                    tags=tags,
+                    archived=title == "Away",
+                    created_at=datetime(2026, month, 9, tzinfo=UTC),
+                ),
+                [Message(role="user", content="Question")],
+            )
+            for month, (title, model, tags) in enumerate(
+                [
+                    ("First", "openai:gpt-4o", ("work",)),
+                    ("Second", "anthropic:opus", ("work", "old")),
+                    ("Away", "anthropic:opus", ("Work",)),
+                    ("Other", "openai:gpt-4o", ()),
+                ],
+                start=1,
+            )
+        )
+    )
+    assert here("export", "--only", only, "-o", "out").returncode == 0
+    assert sorted(file.name.split("-")[0] for file in Path("out").iterdir()) == [t.lower() for t in titles]
+    done = here("export", "--only", "tag:nowhere", "-o", "out")
+    assert (done.returncode, done.stderr) == (0, "No session fits that.\n")
+    assert here("export", "last", "--only", only, "-o", "out").returncode == 2
 
 
 def test_a_session_named_twice_is_one_file() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
 from datetime import UTC, datetime
 
 import pytest
 
 from brim.core.types import Message, Session
 from tests.cli.test_reading import on_a_terminal
-from tests.support.cli import here, here_json, keep
+from tests.support.archives import AT, chatgpt, node, write
+from tests.support.cli import BRIM, here, here_json, keep, read_terminal
 
 _HOSTILE = "[/foo] \x1b]0;owned\x07 the needle \u202egnp"
 _THEN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -46,6 +50,27 @@ def test_hits_stand_under_the_titles_of_their_sessions() -> None:
     assert "    The borrow checker is right about `foo_bar`." in lines
     assert any(line.endswith("openai:gpt-4o") for line in lines)
     assert "\x1b" not in done.stdout
+
+
+def test_what_a_minus_stands_before_is_left_out() -> None:
+    (hit,) = here_json("search", "borrow", "-complain")
+    assert hit["message_id"] == "r"
+    assert here_json("search", "-model:gpt", "borrow")[0]["message_id"] == "q"
+
+
+def test_a_terminal_is_told_that_search_catches_up() -> None:
+    long = " ".join(f"word{n}" for n in range(3000))
+    asked = {"q": node(None, "user", long, at=AT), "a": node("q", "assistant", long, at=AT + 1)}
+    write("conversations.json", [chatgpt(asked, conversation_id=f"c-{n}") for n in range(300)])
+    assert here("import", "conversations.json").returncode == 0
+    master, slave = pty.openpty()
+    process = subprocess.Popen([*BRIM, "search", "needle"], stdout=subprocess.PIPE, stderr=slave)
+    os.close(slave)
+    said = read_terminal(master)
+    found, _ = process.communicate(timeout=40)
+    assert "Reading what is new to search: 0 of at most 5 s" in said
+    assert said.endswith("\r\x1b[K")
+    assert b"the needle" in found
 
 
 def test_json_tells_where_the_words_are() -> None:
