@@ -63,7 +63,7 @@ async def test_killed_again_and_again_it_becomes_whole():
     kept, cut = (0, 0), 0
     while cut < KILLS:
         said, was_killed = await killed(
-            IMPORTS, path, archive, lines=1 + seed.randrange(15), wait_s=seed.random() * 0.1
+            IMPORTS, path, archive, lines=1 + seed.randrange(20), wait_s=seed.random() * 0.1
         )
         reported = max([fact["messages"] for fact in said if "messages" in fact], default=0)
         now = _counts()
@@ -85,8 +85,7 @@ async def test_killed_again_and_again_it_becomes_whole():
 
 
 def test_stopped_by_ctrl_c_it_says_that_it_can_go_on():
-    talks = 5 * TALKS
-    write("conversations.json", [chatgpt(conversation_id=f"c-{n}", title=f"T{n}") for n in range(talks)])
+    write("conversations.json", [chatgpt(conversation_id=f"c-{n}", title=f"T{n}") for n in range(TALKS)])
     brim("sessions")
     process = subprocess.Popen([*BRIM, "import", "conversations.json"], stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not _messages():
@@ -95,7 +94,7 @@ def test_stopped_by_ctrl_c_it_says_that_it_can_go_on():
     _, said = process.communicate()
     assert process.returncode == 130
     assert said == "Stopped. What has come is kept; the same command goes on from there.\n"
-    assert 0 < _counts()[0] < talks
+    assert 0 < _counts()[0] < TALKS
 
 
 def _messages():
