@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from brim.core.errors import SessionNotFoundError
 from brim.core.store import attachment_table, message_table, queries, session_table
@@ -33,12 +33,18 @@ def siblings(session_id: str, file: sqlite3.Connection) -> list[tuple[str, ...]]
     return [tuple(ids) for ids in places.values() if len(ids) > 1]
 
 
-def last_below(message_id: str, file: sqlite3.Connection) -> str:
-    """Return the end of the branch that goes on from a message, along its newest messages."""
+def last_below(message_id: str, ends: Sequence[str], file: sqlite3.Connection) -> str:
+    """Return the end of the branch that goes on from a message, through the first of ``ends`` that comes after it."""
     state = file.execute(queries.STATE, (storable(message_id),)).fetchone()
     if state is None:
         raise SessionNotFoundError(f"There is no message {storable(message_id)}.")
-    last = message_id
+    sought = {"sought": storable(message_id)}
+    after = (
+        end
+        for end in ends
+        if file.execute(queries.IS_ON_PATH, {"end": storable(end), **sought}).fetchone()[0]
+    )
+    last = next(after, message_id)
     while child := file.execute(_NEWEST_CHILD, (state["session_id"], last)).fetchone():
         last = child["id"]
     return last

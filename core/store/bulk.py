@@ -32,15 +32,6 @@ _UNFIT = (
 """What a value raises that cannot be kept; all else is a fault of the file."""
 
 _KNOWN = "SELECT id, session_id, role, chars FROM messages WHERE id IN ({marks})"
-_IS_ON_PATH = """
-    WITH RECURSIVE path (id, parent_id) AS (
-        SELECT id, parent_id FROM messages INDEXED BY messages_path WHERE id = :end
-        UNION ALL
-        SELECT messages.id, messages.parent_id
-        FROM path CROSS JOIN messages INDEXED BY messages_path ON messages.id = path.parent_id
-    )
-    SELECT EXISTS (SELECT 1 FROM path WHERE id = :sought)
-"""
 _GROWN = """
     UPDATE sessions SET
         messages = messages + :added, head_id = :head, updated_at = max(updated_at, :at),
@@ -137,7 +128,7 @@ def _grow(
     Its head moves along with the branch that it stands on, but not away from where the person has gone on.
     """
     if before is not None and before.head_id is not None and head is not None:
-        is_further = file.execute(_IS_ON_PATH, {"end": head, "sought": before.head_id}).fetchone()[0]
+        is_further = file.execute(queries.IS_ON_PATH, {"end": head, "sought": before.head_id}).fetchone()[0]
         head = head if is_further else before.head_id
     values = session_values(session)
     file.execute(

@@ -254,8 +254,11 @@ class SessionStore(Protocol):
         """Return for each place with more than one message their ids, oldest first, over all branches."""
         ...
 
-    async def last_below(self, message_id: str) -> str:
-        """Return the end of the branch that goes on from a message, along its newest messages."""
+    async def last_below(self, message_id: str, ends: Sequence[str] = ()) -> str:
+        """Return the end of the branch that goes on from a message, along its newest messages.
+
+        If one of ``ends`` comes after the message, it goes through the first that does.
+        """
         ...
 
     async def tree(self, session_id: str) -> list[Message]:

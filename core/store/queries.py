@@ -92,6 +92,15 @@ WEIGHTS_BACK = _WHOLE + f"SELECT messages.id, in_window, pinned, tokens, summary
 MESSAGE = "SELECT * FROM messages WHERE id = ?"
 WEIGHT = "SELECT in_window, pinned, tokens FROM messages WHERE id = ? AND session_id = ?"
 STATE = "SELECT session_id, parent_id, status, in_window, pinned, tokens FROM messages WHERE id = ?"
+IS_ON_PATH = """
+    WITH RECURSIVE path (id, parent_id) AS (
+        SELECT id, parent_id FROM messages INDEXED BY messages_path WHERE id = :end
+        UNION ALL
+        SELECT messages.id, messages.parent_id
+        FROM path CROSS JOIN messages INDEXED BY messages_path ON messages.id = path.parent_id
+    )
+    SELECT EXISTS (SELECT 1 FROM path WHERE id = :sought)
+"""
 PROMPTS = """
     SELECT content FROM messages INDEXED BY messages_prompts
     CROSS JOIN sessions ON sessions.id = messages.session_id

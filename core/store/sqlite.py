@@ -220,9 +220,9 @@ class SQLiteStore:
         """Return the ids of messages that stand beside each other."""
         return await self._connections.read(partial(branch_table.siblings, session_id))
 
-    async def last_below(self, message_id: str) -> str:
+    async def last_below(self, message_id: str, ends: Sequence[str] = ()) -> str:
         """Return the end of the branch that goes on from a message."""
-        return await self._connections.read(partial(branch_table.last_below, message_id))
+        return await self._connections.read(partial(branch_table.last_below, message_id, ends))
 
     async def tree(self, session_id: str) -> list[Message]:
         """Return the messages of all branches."""
