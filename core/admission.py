@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
 
 from brim.core.agent import AgentSource
+from brim.core.attaching import AttachmentError
+from brim.core.attachments import Attachment
 from brim.core.budgets import Budgets, Quote, local_today
 from brim.core.cleaner import Cleaner
 from brim.core.cleanup import CleanupMode
@@ -75,6 +77,22 @@ class Admission:
             await self._hold_against_window(session, usage, draft, cleanup)
         if self._budgets is not None and not over_budget:
             await self._hold_against_budgets(session, await self._ledger.quote(session, weight))
+
+    async def look(self, model: str | None, attachments: Iterable[Attachment]) -> None:
+        """Raise `AttachmentError` where there is an image among them and the model sees none."""
+        image = next((one for one in attachments if one.kind == "image"), None)
+        model = model or await self._agents.default_model()
+        if image is None or model is None:
+            return
+        try:
+            agent = await self._agents.agent_for(model)
+        except AgentError:  # the turn will say so
+            return
+        if "image" not in agent.sees:
+            raise AttachmentError(
+                f"{model} sees no images, so {image.name} cannot go with the message.",
+                hint="Take it out, or switch to a model that does.",
+            )
 
     async def meet(self, model: str) -> None:
         """Find out window and price from the one who answers; where there is none, the turn will say so."""

@@ -6,9 +6,10 @@ beside those that were there.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from brim.core.attachments import Attachment
 from brim.core.errors import BrimError
 from brim.core.events import BranchShown, SessionChanged, TurnEvent
 from brim.core.ledger import Ledger
@@ -18,6 +19,9 @@ from brim.core.turns import Turn
 from brim.core.types import Message, QueuedPrompt, Session
 
 T = TypeVar("T")
+
+_MOST_LEFT = 12
+"""How many ends of branches are remembered of a session, to come back to."""
 
 
 class Branches:
@@ -37,6 +41,8 @@ class Branches:
         self._publish = publish
         self._turns = turns
         self._ledger = ledger
+        self._left: dict[str, list[str]] = {}
+        """The ends of the branches that were shown before, by session, the latest first."""
 
     async def siblings(self, session_id: str) -> dict[str, tuple[str, ...]]:
         """Return for each message that stands beside others all of them, itself included, oldest first."""
@@ -48,9 +54,17 @@ class Branches:
         return await self._store.tree(session_id)
 
     async def edit(
-        self, message_id: str, text: str, *, cleanup: bool | None = None, over_budget: bool = False
+        self,
+        message_id: str,
+        text: str,
+        *,
+        attachments: Sequence[Attachment] | None = None,
+        cleanup: bool | None = None,
+        over_budget: bool = False,
     ) -> Turn:
         """Ask ``text`` in place of an earlier prompt, which stays beside it.
+
+        The earlier prompt's files go with it unless others are given.
 
         Raises:
             BrimError: the message is no prompt, a turn is running, or as for `SessionManager.send`.
@@ -61,7 +75,8 @@ class Branches:
             raise BrimError("Only prompts can be edited.", hint="An answer can be asked for again.")
 
         async def ask() -> Turn:
-            asked = QueuedPrompt(text=text, attachments=message.attachments)
+            files = message.attachments if attachments is None else tuple(attachments)
+            asked = QueuedPrompt(text=text, attachments=files)
             return await self._turns.send(
                 message.session_id, asked, cleanup=cleanup, over_budget=over_budget, alone=True
             )
@@ -101,18 +116,23 @@ class Branches:
             session = await self._store.session(session_id)
             if self._turns.is_busy(session_id):
                 raise BrimError("The answer is still being written.", hint="Stop it first, or wait.")
+            await self._turns.not_elsewhere(session_id)
             await self._store.update_session(session_id, head_id=head_id)
+            if session.head_id is not None:
+                left = [session.head_id, *self._left.get(session_id, ())]
+                self._left[session_id] = list(dict.fromkeys(left))[:_MOST_LEFT]
             return session
 
     async def show(self, message_id: str) -> Session:
-        """Show the branch that a message is on, as far as it was continued last.
+        """Show the branch that a message is on: where one was in it last, else as far as it was continued last.
 
         Raises:
-            BrimError: a turn is running.
+            BrimError: a turn is running, here or in another brim.
             SessionNotFoundError: there is no such message.
         """
         session_id = (await self._store.message(message_id)).session_id
-        await self._move(session_id, await self._store.last_below(message_id))
+        ends = self._left.get(session_id, ())
+        await self._move(session_id, await self._store.last_below(message_id, ends))
         session = await self._store.session(session_id)
         self._publish(BranchShown(session_id=session_id, message_id=message_id))
         self._publish(SessionChanged(session=session))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from brim.core.attached import with_files
 from brim.core.cleanup import (
     CleanupMode,
     CleanupPlan,
@@ -21,6 +22,7 @@ from brim.core.ledger import Ledger
 from brim.core.store.protocol import SessionStore
 from brim.core.summaries import SummaryError, SummaryWriter, summary_room
 from brim.core.types import CleanupReceipt, ContextRow, Message, Session, Status, Summary
+from brim.core.window import whole_text
 
 
 def _silent(reason: str) -> None:
@@ -128,7 +130,7 @@ class Cleaner:
         try:
             return await self._writer.write(
                 session,
-                plan.leaving,
+                await with_files(self._store, plan.leaving),
                 await self.summary(session),
                 alive,
                 # What reaches the target without a summary reaches it with one, too.
@@ -176,7 +178,10 @@ class Cleaner:
         tokens = max(_SHORTEST_TOKENS, largest.tokens - max(0, usage.used_tokens - goal))
         if tokens > _LONGEST_REST * largest.tokens:
             return None
-        sent = len(largest.content) if largest.shortened_chars is None else largest.shortened_chars
+        sent = largest.shortened_chars
+        if sent is None:
+            (whole,) = await with_files(self._store, [largest])
+            sent = len(whole_text(whole))
         receipt = CleanupReceipt(
             before_tokens=usage.used_tokens,
             after_tokens=usage.used_tokens - largest.tokens + tokens,
@@ -227,8 +232,9 @@ class Cleaner:
     ) -> dict[str, tuple[int | None, int]]:
         """Return which shortened messages can be sent whole again, with their weights."""
         whole: dict[str, tuple[int | None, int]] = {}
-        for message in await self._store.messages_by_id(receipt.shortened_ids):
-            tokens = self._ledger.weigh_text(session.model, message.content)
+        messages = await self._store.messages_by_id(receipt.shortened_ids)
+        for message in await with_files(self._store, messages):
+            tokens = self._ledger.weigh_prompt(session.model, message.content, message.attachments)
             free_tokens -= tokens - (message.tokens or 0)
             if message.shortened_chars is not None and free_tokens >= 0:
                 whole[message.id] = (None, tokens)
@@ -287,7 +293,8 @@ class Cleaner:
         session = await self._store.session(message.session_id)
         for row in await self._store.context_rows(session.id):
             if row.receipt is not None and message_id in row.receipt.shortened_ids:
-                tokens = self._ledger.weigh_text(session.model, message.content)
+                (whole,) = await with_files(self._store, [message])
+                tokens = self._ledger.weigh_prompt(session.model, whole.content, whole.attachments)
                 await self._keep(session, row.id, row.receipt, shortened={message_id: (None, tokens)})
         return await self._store.message(message_id)
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 from brim.core.agent import AgentSource
+from brim.core.attached import with_files
 from brim.core.errors import BrimError
 from brim.core.events import SessionChanged, SessionDeleted, TurnEvent
 from brim.core.running import TurnRunner
 from brim.core.store.protocol import SessionStore
 from brim.core.titles import title_by
-from brim.core.types import Session, SessionFilter, Shelf, now
+from brim.core.types import Message, Session, SessionFilter, Shelf, now
 
 LONGEST_TAG = 40
 """In characters."""
@@ -65,6 +66,10 @@ class Library:
             kept = [tag for key, tag in {**adding, **tags}.items() if key not in removing]
             changed.append(await self._update(session_id, tags=tuple(sorted(kept, key=str.casefold))))
         return changed
+
+    async def with_files(self, messages: Sequence[Message]) -> list[Message]:
+        """Return messages with the data of their attachments, for a file or a screen that shows them."""
+        return await with_files(self._store, messages)
 
     async def tags(self) -> list[tuple[str, int]]:
         """Return the tags in use and how many sessions have each, the commonest first."""

@@ -114,6 +114,7 @@ class TurnRunner:
         prompt = await self._loaded(prompt)
         async with self.lock(session_id):
             session = await self._store.session(session_id)
+            await self._admission.look(session.model, prompt.attachments)
             turn = Turn(session_id)
             if alone:
                 if session_id in self._tasks:
@@ -122,7 +123,7 @@ class TurnRunner:
                     )
                 session = session.model_copy(update={"queued": ()})
             if session_id not in self._tasks:
-                await self._not_elsewhere(session_id)
+                await self.not_elsewhere(session_id)
                 following = await self._loaded(session.queued[0]) if session.queued else prompt
                 await self._admission.check(session, following, cleanup=cleanup, over_budget=over_budget)
                 if not session.queued:
@@ -147,16 +148,18 @@ class TurnRunner:
             )
             if prompt is None:
                 raise BrimError("There is no prompt to ask again.")
-            await self._not_elsewhere(session_id)
+            await self.not_elsewhere(session_id)
+            await self._admission.look(session.model, prompt.attachments)
             await self._admission.check(session, None, cleanup=cleanup, over_budget=over_budget)
             turn = Turn(session_id)
             await self._start(session, turn, asked=prompt, cleanup=cleanup)
             return turn
 
-    async def _not_elsewhere(self, session_id: str) -> None:
+    async def not_elsewhere(self, session_id: str) -> None:
+        """Raise `BrimError` while another brim is writing an answer in a session."""
         if session_id in await self._store.answering_elsewhere():
             raise SessionBusyError(
-                "Another brim is writing an answer in this session.", hint="Wait until it is done, then send."
+                "Another brim is writing an answer in this session.", hint="Wait until it is done."
             )
 
     async def stop(self, session_id: str) -> None:

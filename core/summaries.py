@@ -68,7 +68,7 @@ class SummaryWriter:
 
         Args:
             session: whose window it is for.
-            leaving: the messages that it replaces.
+            leaving: the messages that it replaces, attachments with their data.
             earlier: the summary that it replaces too.
             alive: is told again and again what is going on.
             room_tokens: the place that there is for it; ``None`` if that does not matter.
@@ -111,7 +111,7 @@ class SummaryWriter:
     ) -> AgentContext:
         """Return what the model is asked; what its own window does not hold goes oldest first."""
         ask = f"Write the notes anew, in at most {max(20, words)} words, with all that still matters."
-        said = [f"{_NAMES[message.role]}: {shown(message)}" for message in leaving]
+        said = [f"{_NAMES[message.role]}: {_said(message)}" for message in leaving]
         frame = [_EARLIER, earlier.text] if earlier else []
         fixed = self.ledger.weigh_text(model, "\n\n".join([_INSTRUCTIONS, *frame, _SAID, ask]))
         room = self.ledger.prompt_room(model) - fixed
@@ -166,6 +166,12 @@ class SummaryWriter:
 
     def _weighs(self, session: Session, text: str) -> int:
         return self.ledger.weigh_summary(session.model, text)
+
+
+def _said(message: Message) -> str:
+    """Return what a message says; of an image there is only its name to tell."""
+    images = [f"[image {one.name}]" for one in message.attachments if one.kind == "image"]
+    return " ".join(part for part in (shown(message), *images) if part.strip())
 
 
 def _newest(pieces: Sequence[str], room_tokens: int, weigh: Callable[[str], int]) -> list[str]:

@@ -200,8 +200,13 @@ def shown(message: Message) -> str:
 
     Of a shortened one it sees the beginning and the end.
     """
-    whole = with_texts(message.content, [one for one in message.attachments if one.is_loaded])
+    whole = whole_text(message)
     return whole if message.shortened_chars is None else shortened(whole, message.shortened_chars)
+
+
+def whole_text(message: Message) -> str:
+    """Return the text of a message with the texts attached to it, as far as they are loaded."""
+    return with_texts(message.content, [one for one in message.attachments if one.is_loaded])
 
 
 def shortened(text: str, chars: int) -> str:
