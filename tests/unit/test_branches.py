@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from brim.core.agent import OneAgent
 from brim.core.errors import BrimError
 from brim.core.events import BranchShown
 from brim.core.sessions import SessionManager
 from brim.core.store.sqlite import SQLiteStore
 from brim.core.types import AgentContext, AgentResponse, Status
-from tests.support.agents import Plain
+from tests.support.agents import Gated, Plain
 
 
 async def _chat(manager: SessionManager, *texts: str) -> str:
@@ -118,3 +119,48 @@ async def test_a_tree_has_parents_before_children():
             assert message.parent_id is None or message.parent_id in seen
             seen.add(message.id)
         assert len(tree) == 6
+
+
+async def test_a_branch_is_shown_where_one_was_in_it_last():
+    async with SessionManager(Plain()) as manager:
+        session_id = await _chat(manager, "one", "two")
+        first, _, second, _ = await manager.transcript(session_id)
+        await (await manager.branches.edit(second.id, "zwei")).wait()
+        newest = await manager.transcript(session_id)
+        await manager.branches.show(second.id)
+        where_one_was = await manager.transcript(session_id)
+        assert newest != where_one_was
+        await (await manager.branches.edit(first.id, "uno")).wait()
+        await manager.branches.show(first.id)
+        assert await manager.transcript(session_id) == where_one_was
+        await manager.branches.show(newest[2].id)
+        await (await manager.send(session_id, "three")).wait()
+        longer = await _texts(manager, session_id)
+        await manager.branches.show((await manager.branches.siblings(session_id))[first.id][1])
+        await manager.branches.show(first.id)
+        assert await _texts(manager, session_id) == longer
+
+
+async def test_while_another_brim_answers_no_other_branch_is_shown(tmp_path: Path):
+    agent, path = Gated(), tmp_path / "b.db"
+    async with (
+        SessionManager(OneAgent(agent), store=SQLiteStore(path)) as here,
+        SessionManager(Plain(), store=SQLiteStore(path)) as there,
+    ):
+        session_id = await _chat(there, "one")
+        prompt, answer = await there.transcript(session_id)
+        await (await there.branches.regenerate(answer.id)).wait()
+        turn = await here.send(session_id, "two")
+        shown = await there.transcript(session_id)
+        for forbidden in (
+            there.branches.show(answer.id),
+            there.branches.regenerate(answer.id),
+            there.branches.edit(prompt.id, "uno"),
+        ):
+            with pytest.raises(BrimError, match="Another brim is writing"):
+                await forbidden
+        assert [m.id for m in await there.transcript(session_id)] == [m.id for m in shown]
+        agent.end("two")
+        await turn.wait()
+        await there.branches.show(answer.id)
+        assert [m.id for m in await here.transcript(session_id)] == [prompt.id, answer.id]
