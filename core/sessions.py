@@ -83,7 +83,7 @@ class SessionManager:
         session_budget_usd: Decimal | None = None,
         day_budget_usd: Decimal | None = None,
     ) -> None:
-        self._agents: AgentSource = OneAgent(agent) if isinstance(agent, AgentInterface) else agent
+        self.agents: AgentSource = OneAgent(agent) if isinstance(agent, AgentInterface) else agent
         if store is None:
             from brim.core.store.sqlite import SQLiteStore
 
@@ -106,25 +106,25 @@ class SessionManager:
             self._hub.publish,
             rules=rules,
             mode=cleanup_mode,
-            writer=SummaryWriter(self._agents, self._ledger, summary_model) if summary_model else None,
+            writer=SummaryWriter(self.agents, self._ledger, summary_model) if summary_model else None,
         )
         self.budgets = Budgets(store, session_usd=session_budget_usd, day_usd=day_budget_usd)
         has_budget = session_budget_usd is not None or day_budget_usd is not None
         self._admission = Admission(
-            self._agents, self._ledger, self._cleaner, self.budgets if has_budget else None, self._hub.publish
+            self.agents, self._ledger, self._cleaner, self.budgets if has_budget else None, self._hub.publish
         )
         self._turns = TurnRunner(
             store,
             self._hub.publish,
-            agents=self._agents,
+            agents=self.agents,
             ledger=self._ledger,
             cleaner=self._cleaner,
             admission=self._admission,
             silence_s=silence_s,
         )
         self.branches = Branches(store, self._hub.publish, turns=self._turns, ledger=self._ledger)
-        self.library = Library(store, self._hub.publish, turns=self._turns, agents=self._agents)
-        self.tuning = Tuning(store, self._hub.publish, agents=self._agents, ledger=self._ledger)
+        self.library = Library(store, self._hub.publish, turns=self._turns, agents=self.agents)
+        self.tuning = Tuning(store, self._hub.publish, agents=self.agents, ledger=self._ledger)
         self.searching = Search(store)
         self.neighbours = Neighbours(store, self._hub.publish)
         self._default_system_prompt = default_system_prompt
@@ -141,7 +141,7 @@ class SessionManager:
         try:
             await self._store.aclose()
         finally:
-            await self._agents.aclose()
+            await self.agents.aclose()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -157,7 +157,7 @@ class SessionManager:
     ) -> Session:
         """Make a session; ``model`` defaults to the best that can be used now. Raises `AgentError` for an unknown one."""
         session = Session(
-            model=self._agents.resolve(model) if model else await self._agents.default_model(),
+            model=self.agents.resolve(model) if model else await self.agents.default_model(),
             title=title,
             system_prompt=self._default_system_prompt if system_prompt is None else system_prompt,
             owner=owner,
@@ -389,11 +389,11 @@ class SessionManager:
 
     async def models(self) -> list[ModelInfo]:
         """Return the models that can be named."""
-        return await self._agents.models()
+        return await self.agents.models()
 
     async def default_model(self) -> str | None:
         """Return the model of a new session, or ``None`` when none can be used."""
-        return await self._agents.default_model()
+        return await self.agents.default_model()
 
     async def prompts(self, *, limit: int = 200) -> list[str]:
         """Return earlier prompts of all sessions, newest first."""

@@ -11,6 +11,7 @@ import click
 
 from brim._version import __version__
 from brim.cli.edge import DONE, FAILED, INTERRUPTED, WRONG, complain
+from brim.cli.service_commands import keys, serve
 
 _APP = "(app)"
 _SESSION_HELP = "SESSION is an id, an unambiguous start of one, or `last`."
@@ -338,6 +339,10 @@ def set_config(key: str, value: str) -> int:
     from brim.cli import configuring
 
     return configuring.set_value(key, value)
+
+
+brim.add_command(serve)
+brim.add_command(keys)
 
 
 def run(arguments: list[str]) -> int:

@@ -1,0 +1,84 @@
+"""``brim serve`` and ``brim keys``: the same agents and sessions for many people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from brim.cli.edge import DONE, complain
+from brim.core.errors import SettingsError
+from brim.core.paths import Paths
+
+KEYS_FILE = "service-keys.toml"
+_NEEDED = ("fastapi", "uvicorn", "limits", "prometheus_client")
+
+
+def serve(options: Mapping[str, Any], *, agent: str | None, model: str | None) -> int:
+    """Run the service until it is told to end; returns the exit code.
+
+    Args:
+        options: what the command line says, by the names of `ServeOptions`; ``None`` leaves one to the environment.
+        agent: a person's own agent as ``module:Class``.
+        model: the model of new sessions.
+
+    Raises:
+        SettingsError: an option is wrong, the port is taken, or the service would be open to everyone.
+    """
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise SettingsError(
+            f"The service needs packages that are not installed: {', '.join(missing)}.",
+            hint="pip install 'brim[serve]'.",
+        )
+    from brim.serve.callers import check_address
+    from brim.serve.keys import KeyFile
+    from brim.serve.running import read_options, run_service
+
+    paths = Paths.find()
+    chosen = read_options(options)
+    keys = KeyFile(paths.config / KEYS_FILE)
+    check_address(chosen.host, keys)
+
+    async def connect() -> Any:
+        from brim.cli.assembly import connect
+
+        return await connect(paths, {"default_model": model}, agent=agent, warn=complain)
+
+    return run_service(connect, chosen, keys)
+
+
+def add_key(name: str, limits: Mapping[str, int | None]) -> int:
+    """Make a key and print it, this once."""
+    key = _keys().add(name, **limits)
+    sys.stdout.write(key + "\n")
+    complain("This key is shown once; only its hash is kept.")
+    return DONE
+
+
+def remove_key(name: str) -> int:
+    """Take a key away."""
+    _keys().remove(name)
+    return DONE
+
+
+def list_keys(*, as_json: bool) -> int:
+    """Print the names of the keys and their limits."""
+    keys = _keys().keys()
+    if as_json:
+        sys.stdout.write(json.dumps([key.model_dump(exclude={"sha256"}) for key in keys], indent=2) + "\n")
+        return DONE
+    for key in keys:
+        limits = key.model_dump(exclude={"sha256", "name"}, exclude_none=True)
+        said = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in limits.items())
+        sys.stdout.write(f"{key.name}  {said}".rstrip() + "\n")
+    if not keys:
+        complain("There are no keys. `brim keys add NAME` makes one.")
+    return DONE
+
+
+def _keys() -> Any:
+    from brim.serve.keys import KeyFile
+
+    return KeyFile(Paths.find().config / KEYS_FILE)

@@ -1,0 +1,95 @@
+"""The service as one ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from brim._version import __version__
+from brim.core.errors import AgentError, StoreError
+from brim.core.sessions import SessionManager
+from brim.core.types import Status
+from brim.serve import chat, completions, health, sessions, turns
+from brim.serve.allowance import Allowance
+from brim.serve.bounds import BodyLimit
+from brim.serve.callers import Door
+from brim.serve.faults import add_handlers
+from brim.serve.keys import KeyFile
+from brim.serve.options import ServeOptions
+from brim.serve.service import Service
+
+
+def create_app(manager: SessionManager, options: ServeOptions, keys: KeyFile) -> FastAPI:
+    """Return the service.
+
+    Args:
+        manager: the sessions, open; they are closed when the service ends.
+        options: its settings.
+        keys: who may use it.
+    """
+    allowance = Allowance(options)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        try:
+            yield
+            await _turns_ended(manager, options.grace_s)
+        finally:
+            await manager.aclose(stopped_as=Status.INTERRUPTED)
+
+    app = FastAPI(title="brim", version=__version__, lifespan=lifespan)
+    app.state.service = Service(
+        manager=manager,
+        options=options,
+        door=Door(keys, allowance),
+        allowance=allowance,
+        checks={"store": lambda: _check_store(manager), "agent": lambda: _check_agent(manager)},
+    )
+    for router in (health.router, sessions.router, turns.router, chat.router, completions.router):
+        app.include_router(router)
+    add_handlers(app)
+    if options.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=options.origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+            expose_headers=["X-Session-Id"],
+        )
+    app.add_middleware(BodyLimit, most_bytes=options.max_body_bytes)
+    return app
+
+
+async def _turns_ended(manager: SessionManager, grace_s: float) -> None:
+    """Wait until no turn runs, or for ``grace_s`` seconds."""
+    with suppress(TimeoutError), manager.subscribe() as watcher:
+        async with asyncio.timeout(grace_s):
+            if not manager.running():
+                return
+            async for _ in watcher.batches():
+                if not manager.running():
+                    return
+
+
+async def _check_store(manager: SessionManager) -> str:
+    try:
+        await manager.list_sessions(limit=1)
+    except StoreError as error:
+        return error.sentence
+    return ""
+
+
+async def _check_agent(manager: SessionManager) -> str:
+    try:
+        model = await manager.default_model()
+        if model is None:
+            return "no model can be used"
+        await manager.agents.agent_for(model)
+    except AgentError as error:
+        return error.sentence
+    return ""

@@ -1,0 +1,104 @@
+"""Who calls, and what that lets them see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from brim.core.errors import SessionNotFoundError, SettingsError
+from brim.core.types import Session
+from brim.serve.allowance import Allowance
+from brim.serve.faults import RefusedCallError
+from brim.serve.keys import KeyFile, ServiceKey
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Someone who may use the service."""
+
+    key: ServiceKey | None
+    """``None`` where the service has no keys: whoever reaches it is its owner."""
+
+    @property
+    def name(self) -> str:
+        """The owner of the sessions that are made; empty for the service's own owner."""
+        return self.key.name if self.key else ""
+
+    @property
+    def owner(self) -> str | None:
+        """Whose sessions are seen, ``None`` for everyone's."""
+        return self.key.name if self.key else None
+
+    def check(self, session: Session) -> Session:
+        """Return a session, or raise `SessionNotFoundError` as if there were none: it is another's, or deleted."""
+        if session.deleted_at is not None or (self.owner is not None and session.owner != self.owner):
+            raise SessionNotFoundError(f"There is no session {session.id}.")
+        return session
+
+
+class Door:
+    """Lets callers in.
+
+    Args:
+        keys: the keys; an empty file lets everyone in, which is for loopback only (see `check_address`).
+        allowance: counts requests.
+    """
+
+    def __init__(self, keys: KeyFile, allowance: Allowance) -> None:
+        self._keys = keys
+        self._allowance = allowance
+
+    async def caller(self, authorization: str) -> Caller:
+        """Return who sent a request with this ``Authorization`` header.
+
+        Raises:
+            RefusedCallError: there is no key, it is nobody's (401), or it was used too often (429).
+        """
+        if not self._has_keys():
+            await self._allowance.request("", None)
+            return Caller(None)
+        scheme, _, key = authorization.strip().partition(" ")
+        found = self._keys.find(key.strip()) if scheme.lower() == "bearer" and key.strip() else None
+        if found is None:
+            wrong = "This key is not known." if authorization else "This needs a key."
+            raise RefusedCallError(401, wrong, hint="Send it as: Authorization: Bearer KEY.", kind="key")
+        await self._allowance.request(found.name, found)
+        return Caller(found)
+
+    def _has_keys(self) -> bool:
+        try:
+            return bool(self._keys.keys())
+        except SettingsError as error:
+            raise RefusedCallError(503, "Keys cannot be checked now.", kind="key", retry_after_s=5) from error
+
+
+def check_address(host: str, keys: KeyFile) -> None:
+    """Raise `SettingsError` where a service without keys could be reached from other machines."""
+    if not is_loopback(host) and not keys.keys():
+        raise SettingsError(
+            f"The service would be open to everyone at {host}: it has no keys.",
+            hint="Make one with `brim keys add NAME`, or use --host 127.0.0.1.",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _caller(request: Request) -> Caller:
+    door: Door = request.app.state.service.door
+    caller = await door.caller(request.headers.get("authorization", ""))
+    request.state.caller = caller
+    return caller
+
+
+Called = Annotated[Caller, Depends(_caller)]

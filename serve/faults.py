@@ -1,0 +1,134 @@
+"""What goes wrong, as answers of the service: a status and one sentence, never a traceback."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from brim.core.budgets import BudgetError
+from brim.core.errors import (
+    AgentError,
+    BrimError,
+    CleanupWantedError,
+    RateLimitError,
+    SessionBusyError,
+    SessionNotFoundError,
+    StoreError,
+    WindowFullError,
+)
+from brim.core.text import visible_line
+
+_log = logging.getLogger(__name__)
+
+_STATUS: tuple[tuple[type[BrimError], int], ...] = (
+    (SessionNotFoundError, 404),
+    (SessionBusyError, 409),
+    (CleanupWantedError, 409),
+    (WindowFullError, 413),
+    (BudgetError, 402),
+    (StoreError, 503),
+    (RateLimitError, 503),
+    (AgentError, 502),
+    (BrimError, 400),
+)
+_STORE_RETRY_S = 5
+_LONGEST_DETAIL = 300
+
+
+class RefusedCallError(BrimError):
+    """The service does not do what it is asked.
+
+    Args:
+        status: the HTTP status, 400 to 499.
+        sentence: why not.
+        hint: what to do.
+        kind: a word for programs.
+        retry_after_s: seconds after which it may be asked again, ``None`` where that would not help.
+    """
+
+    def __init__(
+        self, status: int, sentence: str, *, hint: str = "", kind: str, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(sentence, hint=hint)
+        self.status = status
+        self.kind = kind
+        self.retry_after_s = retry_after_s
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Let the service answer every fault in its own form."""
+    app.add_exception_handler(BrimError, _on_brim_error)
+    app.add_exception_handler(RequestValidationError, _on_bad_input)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_defect)
+
+
+def fault(
+    status: int, kind: str, sentence: str, *, hint: str = "", retry_after_s: float | None = None
+) -> JSONResponse:
+    """Return an answer that says what went wrong, in a form that OpenAI's clients read as well."""
+    headers = {} if retry_after_s is None else {"Retry-After": str(max(1, round(retry_after_s)))}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    error = {"type": kind, "message": f"{sentence} {hint}".strip(), "sentence": sentence, "hint": hint}
+    return JSONResponse({"error": error}, status, headers)
+
+
+def status_of(error: BrimError) -> int:
+    """Return the HTTP status that says what kind of error it is."""
+    if isinstance(error, RefusedCallError):
+        return error.status
+    return next(status for kind, status in _STATUS if isinstance(error, kind))
+
+
+async def _on_brim_error(request: Request, error: Exception) -> JSONResponse:
+    del request
+    if not isinstance(error, BrimError):
+        raise error
+    kind = getattr(error, "kind", "") or type(error).__name__.removesuffix("Error").lower()
+    retry_after_s = getattr(error, "retry_after_s", None)
+    if isinstance(error, StoreError):
+        _log.error("the store failed: %s", error.sentence)
+        return fault(503, "store", "The sessions cannot be reached now.", retry_after_s=_STORE_RETRY_S)
+    return fault(status_of(error), kind, error.sentence, hint=error.hint, retry_after_s=retry_after_s)
+
+
+async def _on_bad_input(request: Request, error: Exception) -> JSONResponse:
+    del request
+    if not isinstance(error, RequestValidationError):
+        raise error
+    return fault(422, "bad_input", _in_words(error.errors()))
+
+
+def _in_words(errors: Iterable[Any]) -> str:
+    """Return what is wrong with a request's fields as one sentence, without what was sent."""
+    said = [
+        f"{'.'.join(str(part) for part in each['loc'][1:]) or each['loc'][0]}: {each['msg']}"
+        for each in errors
+    ]
+    return visible_line(f"The request is not right: {'; '.join(said)}"[:_LONGEST_DETAIL]) + "."
+
+
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    path = visible_line(request.url.path)[:_LONGEST_DETAIL]
+    sentence = {
+        404: f"There is nothing at {path}.",
+        405: f"{request.method} is not possible at {path}.",
+    }.get(error.status_code, visible_line(str(error.detail))[:_LONGEST_DETAIL])
+    answer = fault(error.status_code, "http", sentence)
+    if error.headers:
+        answer.headers.update(error.headers)
+    return answer
+
+
+async def _on_defect(request: Request, error: Exception) -> JSONResponse:
+    _log.error("%s %s raised %s", request.method, request.url.path, type(error).__name__, exc_info=error)
+    return fault(500, "defect", "Something in the service is broken.", hint="Its log says more.")

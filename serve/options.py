@@ -1,0 +1,37 @@
+"""The settings of the service: ``BRIM_SERVE_*`` in the environment, or options of ``brim serve``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServeOptions(BaseSettings):
+    """How the service behaves. Limits are for each key; a key of its own in the file of keys comes first."""
+
+    model_config = SettingsConfigDict(env_prefix="BRIM_SERVE_", extra="ignore", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65_535)
+    grace_s: float = Field(default=30.0, ge=0)
+    """How long running turns may go on after the service was told to end, in seconds."""
+    max_body_bytes: int = Field(default=1_048_576, gt=0)
+    """The longest request."""
+    origins: tuple[str, ...] = ()
+    """The web pages that may call the service (CORS), such as ``https://chat.example.com``."""
+    requests_per_minute: int | None = Field(default=None, gt=0)
+    tokens_per_day: int | None = Field(default=None, gt=0)
+    concurrent_turns: int | None = Field(default=None, gt=0)
+    limits_url: str = "async+memory://"
+    """Where requests and tokens are counted; replicas share one ``async+redis://HOST:PORT``."""
+    care: Literal["off", "log", "block"] = "log"
+    """What happens to text that looks like an attempt to mislead the model."""
+    moderation: bool = False
+    """Whether OpenAI's moderation endpoint sees each text before the model does."""
+    turn_alert_usd: float | None = Field(default=None, gt=0)
+    """A turn that costs more is logged and counted as a spike."""
+    hour_alert_usd: float | None = Field(default=None, gt=0)
+    """The same of all turns of an hour together."""
+    sentry_dsn: str | None = Field(default=None, repr=False)

@@ -1,0 +1,80 @@
+"""How far a client has read an answer: the ids of server-sent events.
+
+An id says what has been sent and not how many events it took, so any replica can go on from it: what is missing
+is the difference to the answer as it is now.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from brim.core.events import ReasoningAdded, TextAdded, ToolCallChanged
+from brim.core.types import Message
+
+_ID = re.compile(r"([0-9A-Za-z_-]{1,64})(?::(\d{1,9}):(\d{1,9}):([12]{0,999})|:end)")
+
+Growth = TextAdded | ReasoningAdded | ToolCallChanged
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a client has of one answer."""
+
+    message_id: str
+    chars: int = 0
+    """Of the text."""
+    reasoning_chars: int = 0
+    calls: str = ""
+    """A digit for each tool call: 1 that it began, 2 that it ended."""
+    is_end: bool = False
+    """Whether it knows how the answer ended."""
+
+    def __str__(self) -> str:
+        if self.is_end:
+            return f"{self.message_id}:end"
+        return f"{self.message_id}:{self.chars}:{self.reasoning_chars}:{self.calls}"
+
+    @classmethod
+    def parse(cls, text: str) -> Place | None:
+        """Return the place that an id names, ``None`` if it is none of ours."""
+        found = _ID.fullmatch(text.strip())
+        if found is None:
+            return None
+        message_id, chars, reasoning_chars, calls = found.groups()
+        if chars is None:
+            return cls(message_id, is_end=True)
+        return cls(message_id, int(chars), int(reasoning_chars), calls)
+
+    def after(self, event: Growth) -> Place:
+        """Return the place once ``event`` is sent."""
+        match event:
+            case TextAdded(text=text):
+                return replace(self, chars=self.chars + len(text))
+            case ReasoningAdded(text=text):
+                return replace(self, reasoning_chars=self.reasoning_chars + len(text))
+            case ToolCallChanged():
+                raise TypeError("the number of a call is not in its event; see `with_call`")
+
+    def with_call(self, number: int, *, is_over: bool) -> Place:
+        """Return the place once the tool call ``number`` (from 0) is sent."""
+        calls = self.calls.ljust(number + 1, "1")
+        return replace(self, calls=f"{calls[:number]}{2 if is_over else 1}{calls[number + 1 :]}")
+
+    def missing(self, answer: Message) -> Iterator[tuple[Place, Growth]]:
+        """Yield what has to be sent to come from here to ``answer``, each with the place after it."""
+        place, session_id = self, answer.session_id
+        if rest := answer.reasoning[self.reasoning_chars :]:
+            event: Growth = ReasoningAdded(session_id=session_id, message_id=answer.id, text=rest)
+            place = place.after(event)
+            yield place, event
+        for number, call in enumerate(answer.tool_calls):
+            is_over = call.result is not None
+            if number >= len(self.calls) or (is_over and self.calls[number] == "1"):
+                place = place.with_call(number, is_over=is_over)
+                yield place, ToolCallChanged(session_id=session_id, message_id=answer.id, call=call)
+        if rest := answer.content[self.chars :]:
+            event = TextAdded(session_id=session_id, message_id=answer.id, text=rest)
+            place = place.after(event)
+            yield place, event

@@ -1,0 +1,151 @@
+"""Sessions over HTTP: made, listed, read, renamed, deleted, exported."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from brim.core.export import Format, export, file_name
+from brim.core.parameters import Parameters
+from brim.core.types import Message, Session, SessionFilter
+from brim.serve.callers import Called, Caller
+from brim.serve.service import Served, Service
+
+router = APIRouter(prefix="/sessions", tags=["sessions"])
+
+_MEDIA_TYPES: dict[Format, str] = {
+    "md": "text/markdown; charset=utf-8",
+    "json": "application/json",
+    "txt": "text/plain; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+}
+_HIDDEN = {"owner", "draft", "queued"}
+_HIDDEN_OF_MESSAGES = {"__all__": {"carried"}}
+_LONGEST_PAGE = 200
+
+
+class NewSession(BaseModel):
+    """A session to be made. What is left out is as the service's settings say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str = Field(default="", max_length=500)
+    model: str | None = Field(default=None, max_length=200)
+    system_prompt: str | None = Field(default=None, max_length=1_000_000)
+    parameters: Parameters = Parameters()
+
+
+class Changes(BaseModel):
+    """What changes of a session; ``None`` leaves it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str | None = Field(default=None, max_length=500)
+    model: str | None = Field(default=None, max_length=200)
+    system_prompt: str | None = Field(default=None, max_length=1_000_000)
+    parameters: Parameters | None = None
+
+
+class Page(BaseModel):
+    """A part of a list, newest change first."""
+
+    sessions: list[Session]
+    next: str | None
+    """The ``after`` of the next page, ``None`` at the end."""
+
+
+class Messages(BaseModel):
+    """A part of a transcript, in the order of the conversation."""
+
+    messages: list[Message]
+    before: str | None
+    """The ``before`` of the messages before these, ``None`` at the beginning."""
+
+
+async def session_of(session_id: str, service: Service, caller: Caller) -> Session:
+    """Return a session that the caller may see. Raises `SessionNotFoundError`."""
+    return caller.check(await service.manager.session(session_id))
+
+
+@router.post("", status_code=201, response_model_exclude=_HIDDEN)
+async def create(new: NewSession, service: Served, caller: Called) -> Session:
+    """Make a session."""
+    session = await service.manager.create(
+        model=new.model, title=new.title, system_prompt=new.system_prompt, owner=caller.name
+    )
+    if new.parameters:
+        session = await service.manager.tuning.set_parameters(session.id, new.parameters)
+    return session
+
+
+@router.get("", response_model_exclude={"sessions": {"__all__": _HIDDEN}})
+async def page(
+    service: Served,
+    caller: Called,
+    limit: Annotated[int, Query(ge=1, le=_LONGEST_PAGE)] = 50,
+    after: str | None = None,
+) -> Page:
+    """List sessions, newest change first."""
+    last = await session_of(after, service, caller) if after else None
+    found = await service.manager.list_sessions(
+        limit=limit, after=last, only=SessionFilter(owner=caller.owner)
+    )
+    return Page(sessions=found, next=found[-1].id if len(found) == limit else None)
+
+
+@router.get("/{session_id}", response_model_exclude=_HIDDEN)
+async def read(session_id: str, service: Served, caller: Called) -> Session:
+    """Read a session and its totals."""
+    return await session_of(session_id, service, caller)
+
+
+@router.patch("/{session_id}", response_model_exclude=_HIDDEN)
+async def change(session_id: str, changes: Changes, service: Served, caller: Called) -> Session:
+    """Rename a session, or change how it is asked from the next turn on."""
+    session, manager = await session_of(session_id, service, caller), service.manager
+    if changes.model is not None:
+        session = await manager.tuning.set_model(session_id, changes.model)
+    if changes.system_prompt is not None:
+        session = await manager.tuning.set_system_prompt(session_id, changes.system_prompt)
+    if changes.parameters is not None:
+        session = await manager.tuning.set_parameters(session_id, changes.parameters)
+    if changes.title is not None:
+        session = await manager.rename(session_id, changes.title)
+    return session
+
+
+@router.delete("/{session_id}", status_code=204)
+async def delete(session_id: str, service: Served, caller: Called) -> None:
+    """Put a session into the bin and stop its turn."""
+    await session_of(session_id, service, caller)
+    await service.manager.delete(session_id)
+
+
+@router.get("/{session_id}/messages", response_model_exclude={"messages": _HIDDEN_OF_MESSAGES})
+async def messages(
+    session_id: str,
+    service: Served,
+    caller: Called,
+    limit: Annotated[int, Query(ge=1, le=_LONGEST_PAGE)] = 50,
+    before: str | None = None,
+) -> Messages:
+    """Read the last messages of a session, or those before one."""
+    await session_of(session_id, service, caller)
+    found = await service.manager.tail(session_id, limit=limit, before_id=before)
+    return Messages(messages=found, before=found[0].id if len(found) == limit else None)
+
+
+@router.get("/{session_id}/export")
+async def exported(session_id: str, service: Served, caller: Called, format: Format = "md") -> Response:  # noqa: A002
+    """Export a session as a file."""
+    session = await session_of(session_id, service, caller)
+    text = export(
+        session,
+        await service.manager.transcript(session_id),
+        format,
+        context=await service.manager.context_usage(session_id),
+    )
+    named = f'attachment; filename="{file_name(session, format).encode("ascii", "replace").decode().replace("?", "_")}"'
+    return Response(text, media_type=_MEDIA_TYPES[format], headers={"Content-Disposition": named})

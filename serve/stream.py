@@ -1,0 +1,133 @@
+"""One turn as server-sent events: the core's own events, by their names.
+
+Text, reasoning and tool calls come once and whole, however often a client breaks off and comes back with
+``Last-Event-ID``, also to another replica than the one that writes the answer. All else tells how things stand and
+may come again. A client that goes away does not end the turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from time import monotonic
+from typing import Any, get_args
+
+from pydantic import TypeAdapter
+
+from brim.core.events import (
+    ContextChanged,
+    ReasoningAdded,
+    SummarySkipped,
+    TextAdded,
+    ToolCallChanged,
+    TurnEvent,
+    TurnFailed,
+    TurnFinished,
+    TurnProgressed,
+    WindowCleaned,
+)
+from brim.core.sessions import SessionManager
+from brim.core.types import Message, Status
+from brim.serve.places import Place
+
+POLL_S = 0.25
+"""How often an answer that another replica writes is looked at, in seconds."""
+_PULSE_S = 15.0
+"""After so many silent seconds a comment is sent: whoever is between may cut a connection that is silent."""
+_PULSE = b": the answer is being written\n\n"
+
+
+async def answer_events(manager: SessionManager, session_id: str, place: Place) -> AsyncIterator[bytes]:
+    """Yield the server-sent events of an answer from ``place`` to its end."""
+    async with aclosing(followed(manager, session_id, place)) as events:
+        async for here, event in events:
+            yield _PULSE if event is None else sent(event, here)
+
+
+async def followed(
+    manager: SessionManager, session_id: str, place: Place
+) -> AsyncGenerator[tuple[Place, TurnEvent | None], None]:
+    """Yield what happens to the answer that ``place`` is in, from there to its end, each with the place after it.
+
+    ``None`` is a sign of life.
+    """
+    here = place
+    with manager.subscribe(session_id) as watcher:
+        live = manager.live(session_id)
+        if live is None or live.id != here.message_id:
+            async for there, event in _stored(manager, here):
+                yield there, event
+            return
+        for there, growth in here.missing(live):
+            here = there
+            yield here, growth
+        calls = {call.id: number for number, call in enumerate(live.tool_calls)}
+        async for batch in watcher.batches():
+            for event in batch:
+                match event:
+                    case TextAdded() | ReasoningAdded():
+                        here = here.after(event)
+                    case ToolCallChanged(call=call):
+                        number = calls.setdefault(call.id, len(calls))
+                        here = here.with_call(number, is_over=call.result is not None)
+                    case TurnFinished(answer=answer) | TurnFailed(answer=answer):
+                        for there, growth in here.missing(answer):
+                            yield there, growth
+                        yield Place(here.message_id, is_end=True), event
+                        return
+                    case TurnProgressed() | WindowCleaned() | SummarySkipped() | ContextChanged():
+                        pass
+                    case _:
+                        continue
+                yield here, event
+
+
+async def _stored(
+    manager: SessionManager, place: Place
+) -> AsyncGenerator[tuple[Place, TurnEvent | None], None]:
+    """Yield the events of an answer that is over, or that somebody else writes."""
+    here = place
+    said_at = monotonic()
+    while True:
+        [answer] = await manager.messages_by_id([here.message_id])
+        for there, growth in here.missing(answer):
+            here, said_at = there, monotonic()
+            yield here, growth
+        if answer.status is not Status.STREAMING:
+            yield Place(answer.id, is_end=True), ending(answer)
+            return
+        if monotonic() - said_at > _PULSE_S:
+            said_at = monotonic()
+            yield here, None
+        await asyncio.sleep(POLL_S)
+
+
+def ending(answer: Message) -> TurnFinished | TurnFailed:
+    """Return the event that says how an answer ended."""
+    event = TurnFailed if answer.status is Status.FAILED else TurnFinished
+    return event(session_id=answer.session_id, answer=answer)
+
+
+def sent(event: TurnEvent, place: Place) -> bytes:
+    """Return an event as it goes over the wire."""
+    kind: type[object] = type(event)
+    if isinstance(event, TextAdded | ReasoningAdded):
+        data = {"message_id": event.message_id, "text": event.text}
+        body = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
+    else:
+        if kind not in _WRITERS:
+            _WRITERS[kind] = TypeAdapter(kind)
+        body = _WRITERS[kind].dump_json(event, exclude={"session_id": True, "answer": {"carried"}})
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (str(place).encode(), _NAMES[kind], body)
+
+
+def event_name(kind: type[object]) -> str:
+    """Return the name of an event: that of its class, in small letters."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
+_NAMES = {kind: event_name(kind).encode() for kind in get_args(TurnEvent)}
+_WRITERS: dict[type[object], TypeAdapter[Any]] = {}

@@ -1,0 +1,123 @@
+"""Turns over HTTP: asked, followed, stopped."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from brim.core.errors import SessionBusyError
+from brim.core.turns import Turn
+from brim.core.types import Message, Status
+from brim.serve.callers import Called, Caller
+from brim.serve.faults import RefusedCallError
+from brim.serve.places import Place
+from brim.serve.service import Served, Service
+from brim.serve.sessions import session_of
+from brim.serve.stream import answer_events
+
+router = APIRouter(prefix="/sessions", tags=["turns"])
+
+_NO_BUFFER = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+
+class Question(BaseModel):
+    """What is asked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1, pattern=r"\S")
+    cleanup: bool | None = None
+    """Whether old messages leave a full window first; ``None`` leaves it to the settings."""
+    stream: bool = True
+    """Whether the answer comes as server-sent events, or whole."""
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, service: Service, session_id: str, place: Place) -> None:
+        super().__init__(answer_events(service.manager, session_id, place), headers=_NO_BUFFER)
+
+
+async def ask(
+    service: Service, caller: Caller, session_id: str, text: str, *, cleanup: bool | None = None
+) -> tuple[Turn, str]:
+    """Begin a turn; returns it and the id of its answer.
+
+    Raises:
+        SessionBusyError: a turn of the session has not ended.
+        RefusedCallError: the caller has too many turns, or no tokens left today.
+        BrimError: as for `SessionManager.send`.
+    """
+    await service.allowance.begin_turn(caller.name, caller.key)
+    try:
+        turn = await service.manager.send(session_id, text, cleanup=cleanup, alone=True)
+        live = service.manager.live(session_id)
+    except BaseException:
+        await service.allowance.end_turn(caller.name, caller.key, 0)
+        raise
+    service.account(caller, turn)
+    answer_id = live.id if live is not None else (await turn.wait()).id
+    return turn, answer_id
+
+
+@router.post(
+    "/{session_id}/turns",
+    responses={200: {"content": {"text/event-stream": {}}, "model": Message}, 409: {"description": "busy"}},
+    response_model=None,
+)
+async def begin(session_id: str, question: Question, service: Served, caller: Called) -> Response | Message:
+    """Ask. The answer comes as server-sent events; who goes away can come back to them, the turn goes on."""
+    await session_of(session_id, service, caller)
+    turn, answer_id = await ask(service, caller, session_id, question.text, cleanup=question.cleanup)
+    if question.stream:
+        return EventStream(service, session_id, Place(answer_id))
+    return Response((await turn.wait()).model_dump_json(exclude={"carried"}), media_type="application/json")
+
+
+@router.get(
+    "/{session_id}/events",
+    responses={
+        200: {"content": {"text/event-stream": {}}},
+        204: {"description": "there is nothing to follow"},
+    },
+    response_model=None,
+)
+async def follow(
+    session_id: str,
+    service: Served,
+    caller: Called,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Go on with the events of an answer after ``Last-Event-ID``, or follow the one that is being written."""
+    await session_of(session_id, service, caller)
+    if last_event_id:
+        place = Place.parse(last_event_id)
+        if place is None:
+            raise RefusedCallError(
+                422, "Last-Event-ID is no id of an event of this service.", kind="bad_input"
+            )
+        found = await service.manager.messages_by_id([place.message_id])
+        if not found or found[0].session_id != session_id:
+            raise RefusedCallError(404, "There is no such answer in this session.", kind="sessionnotfound")
+        return Response(status_code=204) if place.is_end else EventStream(service, session_id, place)
+    latest = await service.manager.tail(session_id, limit=1)
+    if not latest or latest[0].status is not Status.STREAMING:
+        return Response(status_code=204)
+    return EventStream(service, session_id, Place(latest[0].id))
+
+
+@router.post("/{session_id}/stop", status_code=204)
+async def stop(session_id: str, service: Served, caller: Called) -> None:
+    """Stop the answer that is being written; what came is kept."""
+    await session_of(session_id, service, caller)
+    latest = await service.manager.tail(session_id, limit=1)
+    is_here = session_id in service.manager.running()
+    if latest and latest[0].status is Status.STREAMING and not is_here:
+        raise SessionBusyError("Another replica writes this answer.", hint="Only that one can stop it.")
+    await service.manager.stop(session_id)
