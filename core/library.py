@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from typing import Literal
 
 from brim.core.agent import AgentSource
 from brim.core.attached import with_files
@@ -14,6 +15,8 @@ from brim.core.store.protocol import SessionStore
 from brim.core.titles import title_by
 from brim.core.types import Message, Session, SessionFilter, Shelf, now
 
+Changeable = Literal["title", "pinned", "archived", "tags", "deleted_at"]
+"""What is changed of sessions as a whole, and can be put back."""
 LONGEST_TAG = 40
 """In characters."""
 _PAGE = 500
@@ -85,6 +88,10 @@ class Library:
     async def restore(self, session_ids: Iterable[str]) -> list[Session]:
         """Take sessions out of the bin."""
         return [await self._update(session_id, deleted_at=None) for session_id in session_ids]
+
+    async def put_back(self, sessions: Iterable[Session], field: Changeable) -> list[Session]:
+        """Give one field of sessions the value again that it has in ``sessions``; the others stay as they are."""
+        return [await self._update(each.id, **{field: getattr(each, field)}) for each in sessions]
 
     async def in_bin(self, age: timedelta = timedelta(0)) -> list[Session]:
         """Return the sessions that have been in the bin for longer than ``age``."""

@@ -71,7 +71,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="tag", label="Tag session …", help="work -old adds and takes; tag:work finds it", group="Sessions", slash="tag", argument="[work -old]"),
     Action(id="delete", label="Delete session", help="Into the bin; Ctrl+Z brings it back", group="Sessions", slash="delete"),
     Action(id="bin", label="Bin", help="Bring back what was deleted, or empty the bin", group="Sessions", slash="bin"),
-    Action(id="undo", keys="ctrl+z", label="Undo", help="Bring back a deleted session; undo a cleanup", group="Sessions", priority=True),
+    Action(id="undo", keys="ctrl+z", label="Undo", help="Undo a deletion, tags, an archive, a cleanup …", group="Sessions", priority=True),
     Action(id="export", label="Export session", help="Write this session to a file", group="Sessions", slash="export", argument="[md|json|txt] [path]"),
     Action(id="model", keys="f4", label="Model", help="Choose the model that answers from now on", group="Answer", slash="model", argument="[id]"),
     Action(id="system", keys="f5", label="System prompt", help="Edit the system prompt of this session", group="Answer", slash="system", argument="[text]"),

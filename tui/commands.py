@@ -140,11 +140,12 @@ class Commands(LibraryCommands):
         from brim.tui.choosing import ask
 
         controller = self._controller
+        session = await controller.manager.session(session_id)
         if not title:
-            session = await controller.manager.session(session_id)
             title = await ask(self._app, "Rename session", session.title) or ""
         if title.strip():
             await controller.manager.rename(session_id, title)
+            controller.undo.organised("title", [session])
 
     async def undo(self, _: str) -> None:
         await self._controller.undo_last()

@@ -11,7 +11,7 @@ from brim.core.types import Message, OutlineRow, Session
 from brim.tui import bridge
 from brim.tui.branch_showing import read_siblings, show_branch
 from brim.tui.elsewhere import Elsewhere
-from brim.tui.undoing import Undo
+from brim.tui.undoing import Undo, as_before
 from brim.tui.views import AllSessionsView, OpenSessionView
 
 if TYPE_CHECKING:
@@ -323,10 +323,13 @@ class ChatController:
             self.take(await self.manager.tuning.set_system_prompt(self.session.id, text))
 
     async def undo_last(self) -> None:
-        """Bring back what was deleted last, or what the last cleanup took out of the window."""
-        if deleted := self.undo.session_ids:
-            self.undo.forget_sessions()
-            sessions = await self.manager.library.restore(deleted)
+        """Undo what was done last to whole sessions, or bring back what the last cleanup took out of the window."""
+        if (change := self.undo.change) is not None:
+            self.undo.forget_change()
+            sessions = await self.manager.library.put_back(change.before, change.field)
+            if change.field != "deleted_at":
+                self._screen.brim.tell(as_before(sessions))
+                return
             for session in sessions:
                 self._screen.sessions.put(session)
             if len(sessions) == 1:

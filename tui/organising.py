@@ -30,6 +30,7 @@ async def pin(screen: ChatScreen, controller: ChatController, ids: Sequence[str]
     sessions = await _sessions(controller, ids)
     pinned = not all(session.pinned for session in sessions)
     await controller.manager.library.pin(ids, pinned)
+    controller.undo.organised("pinned", sessions)
     done = "stands" if len(sessions) == 1 else "stand"
     where = "at the top of the list." if pinned else "at the day of the last change again."
     _done(screen, f"{_named(sessions)} {done} {where}")
@@ -40,10 +41,11 @@ async def archive(screen: ChatScreen, controller: ChatController, ids: Sequence[
     sessions = await _sessions(controller, ids)
     archived = not all(session.archived for session in sessions)
     await controller.manager.library.archive(ids, archived)
+    controller.undo.organised("archived", sessions)
     are = "is" if len(sessions) == 1 else "are"
-    where = "archived: is:archived in the search line shows it." if archived else "in the list again."
+    where = "archived: is:archived finds it, Ctrl+Z undoes it." if archived else "in the list again."
     if len(sessions) > 1:
-        where = where.replace("shows it", "shows them")
+        where = where.replace(" it", " them")
     _done(screen, f"{_named(sessions)} {are} {where}")
 
 
@@ -66,6 +68,7 @@ async def tag(screen: ChatScreen, controller: ChatController, ids: Sequence[str]
         await controller.manager.library.tag(ids, add=add, remove=remove)
     except ValueError as error:
         raise BrimError(str(error)) from error
+    controller.undo.organised("tags", sessions)
     _done(screen)
 
 
@@ -83,7 +86,7 @@ async def delete(screen: ChatScreen, controller: ChatController, ids: Sequence[s
     if controller.session_id in ids:
         await screen.drafts.store()
     await controller.manager.library.delete(ids)
-    controller.undo.deleted(*ids)
+    controller.undo.organised("deleted_at", sessions)
     back = "it" if len(sessions) == 1 else "them"
     _done(screen, f"Deleted {_named(sessions)}. Ctrl+Z brings {back} back.")
 
@@ -111,6 +114,7 @@ async def write_title(screen: ChatScreen, controller: ChatController) -> None:
     finally:
         screen.being_named.discard(session.id)
         screen.show_notes()
+    controller.undo.organised("title", [session])
     screen.brim.tell(f"This session is “{named.display_title}” now.")
 
 

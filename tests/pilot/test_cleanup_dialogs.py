@@ -191,8 +191,9 @@ async def test_the_newer_of_two_things_is_undone(tmp_path: Path) -> None:
         await ask(app, pilot, "/cleanup now ")
         await sees(app, pilot, "Ctrl+Z undoes")
         app.chat.commands.run("delete_sessions", other.id)
-        await wait_until(pilot, lambda: controller.undo.session_ids)
-        assert controller.undo.session_ids == (other.id,)
+        await wait_until(pilot, lambda: controller.undo.change is not None)
+        assert controller.undo.change is not None
+        assert [session.id for session in controller.undo.change.before] == [other.id]
         assert controller.undo.message_id is None
         await pilot.press("ctrl+z")
         await wait_until(pilot, lambda: controller.session_id == other.id, "the deleted session")

@@ -142,6 +142,54 @@ async def test_keys_act_on_all_that_are_chosen(tmp_path: Path) -> None:
         await wait_until(pilot, lambda: listed(app) == ["Today", "one", "two", "three", "four"])
 
 
+async def test_what_was_done_to_sessions_is_undone_by_the_same_key(tmp_path: Path) -> None:
+    await fill(tmp_path, "one", "two", "three")
+
+    async def state(app: BrimApp) -> list[tuple[bool, bool, tuple[str, ...]]]:
+        sessions = [await app.manager.session(f"id-{name}") for name in ("one", "two", "three")]
+        return [(session.pinned, session.archived, session.tags) for session in sessions]
+
+    async def undone(app: BrimApp, pilot: Pilot[None], count: int) -> None:
+        await pilot.press("ctrl+z")
+        await wait_until(pilot, lambda: sum("Undone" in sentence for sentence in toasts(app)) == count)
+
+    async with brim(tmp_path, Plain()) as (app, pilot):
+        await at_the_list(app, pilot, 3)
+        states = [await state(app)]
+        await pilot.press("end", "p")
+        await wait_until(pilot, lambda: listed(app) == ["Pinned", "three", "Today", "one", "two"])
+        states.append(await state(app))
+        await pilot.press("home", "space", "space", "p")
+        await wait_until(pilot, lambda: listed(app)[-2:] == ["Today", "two"])
+        states.append(await state(app))
+        await pilot.press("home", "space", "space", "a")
+        await wait_until(pilot, lambda: len(listed(app)) == 2)
+        assert "Ctrl+Z undoes them" in toasts(app)[-1]
+        states.append(await state(app))
+        for count, before in enumerate(reversed(states[:-1]), 1):
+            await undone(app, pilot, count)
+            assert await state(app) == before
+        await wait_until(pilot, lambda: listed(app) == ["Today", "one", "two", "three"])
+        await pilot.press("home", "t")
+        await wait_until(pilot, lambda: isinstance(app.screen, AskingScreen))
+        await pilot.press(*"work", "enter")
+        await wait_until(pilot, lambda: app.screen is app.chat)
+        await sees(app, pilot, "#work")
+        app.chat.composer.focus()
+        await pilot.press(*"ab", "ctrl+z")
+        assert app.chat.composer.text == ""
+        assert (await state(app))[0][2] == ("work",)
+        app.chat.sessions.focus()
+        await undone(app, pilot, 4)
+        assert await state(app) == states[0]
+        app.chat.commands.run("rename_session", "id-one")
+        await wait_until(pilot, lambda: isinstance(app.screen, AskingScreen))
+        await pilot.press("end", *" more", "enter")
+        await wait_until(pilot, lambda: "one more" in listed(app))
+        await undone(app, pilot, 5)
+        await wait_until(pilot, lambda: "one more" not in listed(app))
+
+
 async def test_all_that_are_chosen_are_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     out.mkdir()
