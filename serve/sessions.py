@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from brim.core.errors import SessionNotFoundError
 from brim.core.export import Format, export, file_name
 from brim.core.parameters import Parameters
+from brim.core.text import visible_line
 from brim.core.types import Message, Session, SessionFilter
 from brim.serve.callers import Called, Caller
 from brim.serve.service import Served, Service
@@ -67,6 +69,14 @@ class Messages(BaseModel):
 async def session_of(session_id: str, service: Service, caller: Caller) -> Session:
     """Return a session that the caller may see. Raises `SessionNotFoundError`."""
     return caller.check(await service.manager.session(session_id))
+
+
+async def message_of(message_id: str, session_id: str, service: Service) -> Message:
+    """Return a message of a session. Raises `SessionNotFoundError` for one of another."""
+    found = await service.manager.messages_by_id([message_id])
+    if not found or found[0].session_id != session_id:
+        raise SessionNotFoundError(f"There is no message {visible_line(message_id)} in this session.")
+    return found[0]
 
 
 @router.post("", status_code=201, response_model_exclude=_HIDDEN)
@@ -133,6 +143,8 @@ async def messages(
 ) -> Messages:
     """Read the last messages of a session, or those before one."""
     await session_of(session_id, service, caller)
+    if before is not None:
+        await message_of(before, session_id, service)
     found = await service.manager.tail(session_id, limit=limit, before_id=before)
     return Messages(messages=found, before=found[0].id if len(found) == limit else None)
 

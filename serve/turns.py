@@ -15,7 +15,7 @@ from brim.serve.callers import Called, Caller
 from brim.serve.faults import RefusedCallError
 from brim.serve.places import Place
 from brim.serve.service import Served, Service
-from brim.serve.sessions import session_of
+from brim.serve.sessions import message_of, session_of
 from brim.serve.stream import answer_events
 
 router = APIRouter(prefix="/sessions", tags=["turns"])
@@ -102,9 +102,7 @@ async def follow(
             raise RefusedCallError(
                 422, "Last-Event-ID is no id of an event of this service.", kind="bad_input"
             )
-        found = await service.manager.messages_by_id([place.message_id])
-        if not found or found[0].session_id != session_id:
-            raise RefusedCallError(404, "There is no such answer in this session.", kind="sessionnotfound")
+        await message_of(place.message_id, session_id, service)
         return Response(status_code=204) if place.is_end else EventStream(service, session_id, place)
     latest = await service.manager.tail(session_id, limit=1)
     if not latest or latest[0].status is not Status.STREAMING:
