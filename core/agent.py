@@ -8,6 +8,7 @@ from typing import Protocol
 
 from brim.core.errors import AgentError, BadResponseError
 from brim.core.events import Done, StreamEvent, TextDelta, UsageReported
+from brim.core.parameters import Parameters
 from brim.core.types import AgentContext, AgentResponse, Message, ModelInfo
 from brim.core.usage import Usage
 
@@ -105,6 +106,15 @@ class OneAgent:
         """Return the one agent's id."""
         return [ModelInfo(id=self._id)]
 
+    async def listing(self) -> AsyncIterator[list[ModelInfo]]:
+        """Yield the one agent's id."""
+        yield await self.models()
+
+    def defaults(self, model: str) -> Sequence[tuple[str, Parameters]]:
+        """Return nothing: what the agent was made with is its own."""
+        del model
+        return ()
+
     async def default_model(self) -> str | None:
         """Return the one agent's id."""
         return self._id
@@ -135,6 +145,14 @@ class AgentSource(Protocol):
 
     async def models(self) -> list[ModelInfo]:
         """Return the models that can be named, those that can be used now first."""
+        ...
+
+    def listing(self) -> AsyncIterator[list[ModelInfo]]:
+        """Yield what `models` returns as far as it is known: at once, then the whole list again as servers answer."""
+        ...
+
+    def defaults(self, model: str) -> Sequence[tuple[str, Parameters]]:
+        """Return what holds for a model where the session says nothing, with the place of each, strongest first."""
         ...
 
     async def default_model(self) -> str | None:

@@ -24,16 +24,20 @@ class Parameters(BaseModel):
     """The longest answer, in tokens."""
     stop: tuple[str, ...] = ()
     """Texts at which the answer ends."""
-    seed: int | None = None
+    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
     reasoning_effort: Effort | None = None
 
     def over(self, other: Parameters) -> Parameters:
         """Return these, and the other's where there is none of these."""
-        return other.model_copy(update=self.given())
+        return other.alone().model_copy(update=self.given())
 
     def given(self) -> dict[str, object]:
         """Return those that are set, by name."""
-        return {name: value for name, value in self if value is not None and value != ()}
+        return {name: value for name, value in self.alone() if value is not None and value != ()}
+
+    def alone(self) -> Parameters:
+        """Return the parameters without what else a configuration holds beside them."""
+        return Parameters.model_construct(**{name: getattr(self, name) for name in Parameters.model_fields})
 
     def __bool__(self) -> bool:
         return bool(self.given())

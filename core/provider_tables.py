@@ -6,7 +6,7 @@
     key_command = "pass show work/llm"       # or key_env, key_file, api_key
     headers = { X-Team = "search" }
     max_tokens = 4096
-    parameters = { top_p = 0.9 }             # goes into every request as it is
+    parameters = { top_k = 40 }              # goes into every request as it is
     no_stream_options = true
 
 A table with the name of a preset only says what is different. The table decides where its key goes: only a
@@ -28,6 +28,8 @@ from pydantic import SecretStr
 
 from brim.core.errors import SettingsError
 from brim.core.keys import KEY_WORDS, KeySource, checked_key, split_command
+from brim.core.parameter_texts import EFFORTS, MUST_BE
+from brim.core.parameters import Parameters
 from brim.core.places import PROVIDERS as TABLES
 from brim.core.places import Found
 from brim.core.presets import PRESETS, Kind, Preset
@@ -58,8 +60,8 @@ class Provider:
     key_env: str = ""
     """The variable that a person is told to set where no key is found."""
     headers: Mapping[str, SecretStr] = field(default_factory=dict)
-    temperature: float | None = None
-    max_tokens: int | None = None
+    defaults: Parameters = field(default_factory=Parameters)
+    """How its models are asked to answer where the session does not say it."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     lacks: frozenset[str] = frozenset()
     """What its server cannot do: ``stream_options``, ``temperature``, ``system``."""
@@ -191,8 +193,7 @@ class _Reader:
             key=self._key(given[0] if given else ""),
             key_env=self._key_env(),
             headers=self._headers(),
-            temperature=self._table.get("temperature"),
-            max_tokens=self._table.get("max_tokens"),
+            defaults=self._defaults(),
             parameters=self._parameters(),
             lacks=frozenset(lack for name, lack in _LACKS.items() if self._table.get(name)),
             place=f"providers.{self._name} in config.toml line {line_of(self._text, self._name)}",
@@ -247,9 +248,19 @@ class _Reader:
         for name in parameters:
             if name in _OURS:
                 raise self._wrong("parameters", f"{name} is brim's own to set")
-        if (top_p := self._table.get("top_p")) is not None:
-            parameters["top_p"] = top_p
-        return parameters
+        return {name: value for name, value in parameters.items() if name not in Parameters.model_fields}
+
+    def _defaults(self) -> Parameters:
+        """Return the parameters that sessions can set too, also those that stand among the others."""
+        beside = self._table.get("parameters", {})
+        given = {**{n: v for n, v in beside.items() if n in Parameters.model_fields}, **self._table}
+        given = {name: value for name, value in given.items() if name in Parameters.model_fields}
+        for name, value in given.items():
+            if not _FIELDS[name][0](value):
+                raise self._wrong("parameters", f"{name} must be {_FIELDS[name][1]}")
+        if isinstance(stop := given.get("stop"), str):
+            given["stop"] = (stop,)
+        return Parameters(**given)
 
     def _guard(self, name: str) -> None:
         """Refuse a secret in a file that others can read."""
@@ -307,6 +318,10 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) and one for one in value)
+
+
 def _is_key(value: object) -> bool:
     try:
         return isinstance(value, str) and bool(checked_key(value))
@@ -339,6 +354,9 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "temperature": (lambda value: _is_number(value, 2), "a number from 0 to 2"),
     "top_p": (lambda value: _is_number(value, 1), "a number from 0 to 1"),
     "max_tokens": (lambda value: type(value) is int and value > 0, "a whole number above 0"),
+    "stop": (lambda value: _is_text(value) or _are_texts(value), "a text or a list of texts"),
+    "seed": (lambda value: type(value) is int, "a whole number"),
+    "reasoning_effort": (lambda value: value in EFFORTS, MUST_BE["reasoning_effort"]),
     "parameters": (lambda value: isinstance(value, dict), "a table of request fields"),
     **{name: (lambda value: isinstance(value, bool), "true or false") for name in _LACKS},
 }

@@ -29,6 +29,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from brim.core.errors import SettingsError
 from brim.core.keys import KEY_WORDS, checked_key
+from brim.core.parameter_texts import MUST_BE, stop_texts
+from brim.core.parameters import Effort, Parameters
 from brim.core.paths import Paths
 from brim.core.places import (
     Found,
@@ -85,6 +87,10 @@ def _expanded(file: Path) -> Path:
         raise ValueError("nobody's home") from error
 
 
+def _stop(value: Any) -> Any:
+    return stop_texts(value) if isinstance(value, str) else value
+
+
 _Bare = BeforeValidator(_bare)
 Key = Annotated[SecretStr, AfterValidator(_key), MustBe(KEY_WORDS)]
 Url = Annotated[
@@ -98,7 +104,11 @@ Text = Annotated[str, MustBe("text")]
 Count = Annotated[int, _Bare, Field(gt=0), MustBe("a whole number above 0")]
 CountOrZero = Annotated[int, _Bare, Field(ge=0), MustBe("a whole number, 0 or more")]
 Seconds = Annotated[float, _Bare, Field(gt=0, allow_inf_nan=False), MustBe("a number of seconds above 0")]
-Temperature = Annotated[float, _Bare, Field(ge=0, le=2), MustBe("a number from 0 to 2")]
+Temperature = Annotated[float, _Bare, Field(ge=0, le=2), MustBe(MUST_BE["temperature"])]
+TopP = Annotated[float, _Bare, Field(ge=0, le=1), MustBe(MUST_BE["top_p"])]
+Stop = Annotated[tuple[str, ...], BeforeValidator(_stop), MustBe(MUST_BE["stop"])]
+Seed = Annotated[int, _Bare, MustBe(MUST_BE["seed"])]
+Thinking = Annotated[Effort, _Bare, MustBe(MUST_BE["reasoning_effort"])]
 Share = Annotated[float, _Bare, Field(gt=0, le=1), MustBe("a share of the window, above 0 and at most 1")]
 Mode = Annotated[Literal["auto", "ask", "off"], _Bare, MustBe("auto, ask or off")]
 Dollars = Annotated[
@@ -138,6 +148,15 @@ class Settings(BaseSettings):
     )
     max_tokens: Count | None = Field(
         None, description="the longest answer, in tokens; without it the provider's own"
+    )
+    top_p: TopP | None = Field(
+        None,
+        description="the share of likely words the model chooses from, 0 to 1; without it the provider's own",
+    )
+    stop: Stop = Field((), description="texts at which an answer ends")
+    seed: Seed | None = Field(None, description="makes a model that takes it choose the same words again")
+    reasoning_effort: Thinking | None = Field(
+        None, description="how much a model thinks first: none, minimal, low, medium, high or xhigh"
     )
     timeout_s: Seconds = Field(
         120.0, description="seconds without a byte from the server before a request is given up"
@@ -200,6 +219,11 @@ class Settings(BaseSettings):
         """Take the arguments only: `load_settings` has already merged the places into them."""
         del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
+
+    @property
+    def parameters(self) -> Parameters:
+        """How models are asked to answer where neither the session nor the provider's table says it."""
+        return Parameters(**{name: getattr(self, name) for name in Parameters.model_fields})
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -301,17 +301,14 @@ ALL_OPEN = SessionFilter()
 """Every open session, newest change first."""
 
 
-class AgentConfig(BaseModel):
-    """What an agent is made with. ``None`` leaves a parameter to the provider."""
+class AgentConfig(Parameters):
+    """What an agent is made with: the parameters that hold where a session says nothing, and the connection."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=False)
 
     system_prompt: str = ""
     model: str = ""
     """The provider's own name of the model, without the ``provider:`` in front."""
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    max_tokens: int | None = Field(default=None, gt=0)
-    """The longest answer, in tokens."""
     api_key: SecretStr | None = None
     base_url: str | None = None
     timeout_s: float = Field(default=120.0, gt=0)

@@ -29,7 +29,8 @@ class LocalServers:
     def __init__(self, servers: Iterable[AnyServer], configured: Iterable[AnyServer]) -> None:
         taken = {_port(server) for server in configured if server.is_loopback}
         self._servers = [server for server in servers if server.is_loopback and _port(server) not in taken]
-        self._found: dict[str, list[ModelInfo]] = {}
+        self.found: dict[str, list[ModelInfo]] = {}
+        """What those that answered last list, by provider."""
         self._looked_at: float | None = None
         self._lock = asyncio.Lock()
 
@@ -39,17 +40,17 @@ class LocalServers:
             now = asyncio.get_running_loop().time()
             if self._looked_at is None or now - self._looked_at >= FOUND_HOLDS_S:
                 lists = await asyncio.gather(*(_quickly(server) for server in self._servers))
-                self._found = {
+                self.found = {
                     server.provider: models
                     for server, models in zip(self._servers, lists, strict=True)
                     if models is not None
                 }
                 self._looked_at = now
-            return self._found
+            return self.found
 
     def missing(self, provider: str) -> str:
         """Return why a provider's models cannot be used, as a sentence; empty before anyone has looked."""
-        if self._looked_at is None or provider in self._found:
+        if self._looked_at is None or provider in self.found:
             return ""
         server = next((server for server in self._servers if server.provider == provider), None)
         return "" if server is None else f"Nothing answers at {urlsplit(server.base_url).netloc}."

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from pydantic import SecretStr
 
 from brim.core.agent import AgentInterface, AgentSource
 from brim.core.catalogue import own_models, with_own_word
 from brim.core.errors import AgentError
+from brim.core.parameters import Parameters
 from brim.core.presets import PRESETS
 from brim.core.provider_tables import SET_APART, Provider
 from brim.core.types import AgentConfig, ModelInfo
@@ -27,8 +29,6 @@ from brim.providers.scripted import ScriptedAgent
 
 GENERAL_MODELS = {name: preset.general_model for name, preset in PRESETS.items() if preset.general_model}
 """The model of a new session by provider: current, for everything, at a middling price."""
-
-_T = TypeVar("_T")
 
 SCRIPTS: dict[str, Callable[[], AgentInterface]] = {
     "demo": lambda: ScriptedAgent(
@@ -55,9 +55,7 @@ class ModelSettings(Protocol):
     @property
     def default_model(self) -> str | None: ...
     @property
-    def temperature(self) -> float | None: ...
-    @property
-    def max_tokens(self) -> int | None: ...
+    def parameters(self) -> Parameters: ...
     @property
     def timeout_s(self) -> float: ...
     @property
@@ -105,6 +103,7 @@ class Registry(AgentSource):
             and not server.profile.place
         }
         self._named = {name: server for name, server in self._servers.items() if name not in unnamed}
+        self._heard: dict[str, list[ModelInfo]] = {}
         self._local_servers = LocalServers(unnamed.values(), self._named.values())
 
     @property
@@ -143,13 +142,46 @@ class Registry(AgentSource):
 
     async def models(self) -> list[ModelInfo]:
         """Return what can be named, that which can be used now first."""
-        *lists, found = await asyncio.gather(
-            *(models_of(server) for server in self._named.values()), self._found()
-        )
+        await asyncio.gather(*self._hearing())
+        return self._listed()
+
+    async def listing(self) -> AsyncIterator[list[ModelInfo]]:
+        """Yield what `models` returns as far as it is known: at once, then the whole list again as servers answer."""
+        waiting = {asyncio.ensure_future(one) for one in self._hearing()}
+        try:
+            yield self._listed()
+            while waiting:
+                heard, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for one in heard:
+                    one.result()
+                yield self._listed()
+        finally:
+            for one in waiting:
+                one.cancel()
+
+    def defaults(self, model: str) -> Sequence[tuple[str, Parameters]]:
+        """Return what holds for a model where the session says nothing, with the place of each, strongest first."""
+        server = self._servers.get(model.partition(":")[0])
+        of_settings = ("settings", self._settings.parameters)
+        if server is None:
+            return (of_settings,)
+        return ((server.profile.place, server.profile.defaults), of_settings)
+
+    def _hearing(self) -> Iterator[Coroutine[None, None, object]]:
+        """Give what asks each server for its models."""
+        for name, server in self._named.items():
+            yield self._hear(name, server)
+        yield self._local_servers.find()
+
+    async def _hear(self, name: str, server: AnyServer) -> None:
+        self._heard[name] = await models_of(server)
+
+    def _listed(self) -> list[ModelInfo]:
+        """Return the models as far as servers have told them, those that can be used now first."""
         listed = [
             *(ModelInfo(id=model) for model in self._agents if model.startswith(f"{CUSTOM}:")),
-            *(model for models in lists for model in models),
-            *found,
+            *(model for name in self._named for model in self._heard.get(name, ())),
+            *(model for models in self._local_servers.found.values() for model in models),
             ModelInfo(id=self._local_id, window_tokens=self._settings.local_window),
             ModelInfo(id="scripted:demo", window_tokens=demo.WINDOW_TOKENS),
         ]
@@ -243,11 +275,9 @@ class Registry(AgentSource):
         if provider not in self._servers and (reason := self.unavailable(model)):
             raise AgentError(f"The model {model} cannot be used.", hint=reason)
         server = self._servers.get(provider)
-        said = server.profile if server is not None else None
         config = AgentConfig(
             model=name,
-            temperature=_first(said and said.temperature, self._settings.temperature),
-            max_tokens=_first(said and said.max_tokens, self._settings.max_tokens),
+            **reduce(Parameters.over, (said for _, said in self.defaults(model))).given(),
             timeout_s=self._settings.timeout_s,
             max_retries=self._settings.max_retries,
         )
@@ -286,7 +316,3 @@ def _without_key(server: AnyServer) -> str:
     if server.profile.key is not None:
         return f"{server.profile.key.place} names no file."
     return f"Set {server.key_variable}." if server.is_own else ""
-
-
-def _first(*values: _T | None) -> _T | None:
-    return next((value for value in values if value is not None), None)

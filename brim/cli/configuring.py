@@ -93,11 +93,13 @@ def _read(file: Path) -> tomlkit.TOMLDocument:
         raise SettingsError(f"config.toml cannot be read ({file}): {error.strerror}.") from None
 
 
-def _typed(key: str, value: str) -> str | int | float | None:
+def _typed(key: str, value: str) -> str | int | float | list[str] | None:
     """Return a value as TOML keeps it: numbers as numbers, everything else as text, ``None`` for nothing."""
     match parse_value(key, value):
-        case None | "":
+        case None | "" | ():
             return None
+        case tuple() as texts:
+            return list(texts)
         case SecretStr() as secret:
             return secret.get_secret_value()
         case Decimal() as amount:
@@ -134,7 +136,7 @@ def _tell_if_hidden(settings: Settings, key: str, *, is_set: bool) -> None:
         complain(f"{settings.place_of(key)} comes before it and still decides.")
 
 
-def _said(settings: Settings, field: str) -> str | int | float | Decimal | None:
+def _said(settings: Settings, field: str) -> str | int | float | Decimal | tuple[str, ...] | None:
     """Return a value as it can be shown: no key, no secret in a URL; ``None`` where nothing is set."""
     value = getattr(settings, field)
     if isinstance(value, SecretStr):
@@ -143,7 +145,7 @@ def _said(settings: Settings, field: str) -> str | int | float | Decimal | None:
         return str(value)
     if value is not None and field.endswith("_base_url"):
         return without_secrets(value)
-    return None if value == "" else value
+    return None if value in ("", ()) else value
 
 
 def _document(settings: Settings, field: str) -> dict[str, Any]:
@@ -170,8 +172,8 @@ def _key_place(provider: Provider) -> str | None:
     return provider.key.place if provider.key is not None else None
 
 
-def _text(value: str | float | Decimal | None) -> str:
-    return "–" if value is None else str(value)
+def _text(value: str | float | Decimal | tuple[str, ...] | None) -> str:
+    return "–" if value is None else ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _from(settings: Settings, field: str) -> str:

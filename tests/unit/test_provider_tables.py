@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from brim.core import keys
 from brim.core.errors import SettingsError
 from brim.core.keys import KeySource
+from brim.core.parameters import Parameters
 from brim.core.paths import Paths
 from brim.core.presets import PRESETS
 from brim.core.provider_tables import is_at
@@ -91,6 +92,7 @@ no_stream_options = false
 
 [providers.work.parameters]
 seed = 7
+top_k = 40
 """,
         WORK_KEY=KEY,
     ).providers["work"]
@@ -98,8 +100,8 @@ seed = 7
     assert work.key is not None
     assert work.key.value == SecretStr(KEY)
     assert work.headers == {"X-Team": SecretStr("search")}
-    assert (work.temperature, work.max_tokens) == (0.5, 99)
-    assert work.parameters == {"seed": 7, "top_p": 0.9}
+    assert work.defaults == Parameters(temperature=0.5, top_p=0.9, max_tokens=99, seed=7)
+    assert work.parameters == {"top_k": 40}
     assert work.lacks == {"system"}
     assert work.place == "providers.work in config.toml line 2"
 
@@ -122,6 +124,10 @@ seed = 7
         (f'base_url = "http://x"\napi_key = "{KEY} x"', 4, "api_key is not right"),
         ('base_url = "http://x"\nkey_env = "A"\nkey_file = "b"', 5, "key_file stands beside key_env"),
         ('base_url = "http://x"\nno_system = "yes"', 4, "true or false"),
+        ('base_url = "http://x"\nseed = true', 4, "a whole number"),
+        ('base_url = "http://x"\nstop = [""]', 4, "a text or a list of texts"),
+        ('base_url = "http://x"\nreasoning_effort = "much"', 4, "none, minimal, low"),
+        ('base_url = "http://x"\nparameters = { top_p = 3 }', 4, "top_p must be a number from 0 to 1"),
         ('base_url = "http://x"\nparameters = { model = "y" }', 4, "model is brim's own to set"),
     ],
 )
@@ -140,7 +146,8 @@ def test_the_guides_example_is_right(paths: Paths) -> None:
         block for block in re.findall(r"```toml\n(.*?)```", guide, re.DOTALL) if "[providers" in block
     )
     providers = _load(paths, example).providers
-    assert providers["work"].parameters == {"seed": 7, "top_p": 0.9}
+    assert providers["work"].defaults.seed == 7
+    assert providers["work"].defaults.top_p == 0.9
     assert providers["openai"].key is not None
     for preset in PRESETS.values():
         assert not preset.key_env or f"`{preset.key_env}`" in guide

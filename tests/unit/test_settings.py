@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from brim.core.errors import SettingsError
+from brim.core.parameters import Parameters
 from brim.core.paths import Paths
 from brim.core.places import Source, variable
 from brim.core.presets import PRESETS
@@ -339,3 +340,11 @@ def test_the_example_names_every_variable_and_changes_nothing(paths: Paths) -> N
     assert named == {variable(field) for field in Settings.model_fields} | keys
     assert "BRIM_HOME" in example
     assert _load(paths, dotenv=example) == Settings()
+
+
+def test_stop_texts_stand_in_a_variable_and_in_the_file(paths: Paths) -> None:
+    paths.config_file.write_text('stop = ["a, b", "c"]\nreasoning_effort = "high"\n', encoding="utf-8")
+    assert load_settings(paths, environment={}).parameters == Parameters(
+        stop=("a, b", "c"), reasoning_effort="high"
+    )
+    assert load_settings(paths, environment={"BRIM_STOP": "END, c"}).stop == ("END", "c")
