@@ -122,7 +122,7 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     sentence = {
         404: f"There is nothing at {path}.",
         405: f"{request.method} is not possible at {path}.",
-    }.get(error.status_code, visible_line(str(error.detail))[:_LONGEST_DETAIL])
+    }.get(error.status_code, visible_line(str(error.detail))[:_LONGEST_DETAIL].rstrip(".") + ".")
     answer = fault(error.status_code, "http", sentence)
     if error.headers:
         answer.headers.update(error.headers)

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from brim.core.errors import SessionNotFoundError
 from brim.core.export import Format, export, file_name
 from brim.core.parameters import Parameters
-from brim.core.text import visible_line
 from brim.core.types import Message, Session, SessionFilter
 from brim.serve.callers import Called, Caller
 from brim.serve.service import Served, Service
@@ -26,6 +25,8 @@ _MEDIA_TYPES: dict[Format, str] = {
 _HIDDEN = {"owner", "draft", "queued"}
 _HIDDEN_OF_MESSAGES = {"__all__": {"carried"}}
 _LONGEST_PAGE = 200
+_LONGEST_ID = 200
+"""In characters; those of imported sessions are not ours."""
 
 
 class NewSession(BaseModel):
@@ -68,14 +69,16 @@ class Messages(BaseModel):
 
 async def session_of(session_id: str, service: Service, caller: Caller) -> Session:
     """Return a session that the caller may see. Raises `SessionNotFoundError`."""
+    if len(session_id) > _LONGEST_ID:
+        raise SessionNotFoundError("There is no session with an id that long.")
     return caller.check(await service.manager.session(session_id))
 
 
 async def message_of(message_id: str, session_id: str, service: Service) -> Message:
     """Return a message of a session. Raises `SessionNotFoundError` for one of another."""
-    found = await service.manager.messages_by_id([message_id])
+    found = await service.manager.messages_by_id([message_id]) if len(message_id) <= _LONGEST_ID else []
     if not found or found[0].session_id != session_id:
-        raise SessionNotFoundError(f"There is no message {visible_line(message_id)} in this session.")
+        raise SessionNotFoundError("There is no such message in this session.")
     return found[0]
 
 
