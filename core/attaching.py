@@ -9,6 +9,8 @@ import os
 import stat
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from brim.core.attachments import Attachment, attachment
@@ -22,6 +24,8 @@ LARGEST_TEXT_BYTES = 1_000_000
 
 _PIECE = 1 << 20
 _MOST_KEPT_BYTES = 50_000_000
+_PATIENCE_S = 1.0
+"""How long a reading goes on while nobody waits for it: whoever types asks again with each key."""
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -185,25 +189,62 @@ def _go_on(stop: threading.Event) -> None:
         raise _StoppedError
 
 
+class _Reading:
+    """A file that is being read, and how many wait for it."""
+
+    def __init__(self, read: Callable[[threading.Event], Attachment]) -> None:
+        self._stop = threading.Event()
+        self._waiting = 0
+        self.task = asyncio.create_task(asyncio.to_thread(read, self._stop))
+        self.task.add_done_callback(_take_notice)
+
+    async def wait(self) -> Attachment:
+        """Return the file. Where nobody waits for a while, the reading ends."""
+        self._waiting += 1
+        try:
+            return await asyncio.shield(self.task)
+        finally:
+            self._waiting -= 1
+            if not self._waiting and not self.task.done():
+                asyncio.get_running_loop().call_later(_PATIENCE_S, self._give_up)
+
+    def _give_up(self) -> None:
+        if not self._waiting:
+            self._stop.set()
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it will come to nothing."""
+        return self._stop.is_set()
+
+
 class FileReader:
     """Reads files in threads, and keeps what it has read for as long as the files stay as they are."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Path, tuple[tuple[int, ...], Attachment]] = OrderedDict()
+        self._reading: dict[Path, _Reading] = {}
 
     async def read(self, path: Path) -> Attachment:
-        """Return a file as an attachment. Raises `AttachmentError`; cancelling ends the reading soon."""
-        stop = threading.Event()
-        try:
-            return await asyncio.to_thread(self._read, path, stop)
-        finally:
-            stop.set()
+        """Return a file as an attachment; those who ask for the same one wait for one reading.
+
+        Raises `AttachmentError`. Once all who asked are cancelled, the reading ends soon.
+        """
+        reading = self._reading.get(path)
+        if reading is None or reading.is_given_up:
+            reading = self._reading[path] = _Reading(partial(self._read, path))
+            reading.task.add_done_callback(partial(self._done, path, reading))
+        return await reading.wait()
+
+    def _done(self, path: Path, reading: _Reading, _: object) -> None:
+        if self._reading.get(path) is reading:
+            del self._reading[path]
 
     def _read(self, path: Path, stop: threading.Event) -> Attachment:
         state = _state(path)
         kept = self._kept.get(path)
         if kept is not None and state and kept[0] == state:
-            return kept[1].model_copy(update={"name": path.name})
+            return kept[1]
         found = read_file(path, stop)
         if state:
             self._kept[path] = (state, found)
@@ -216,6 +257,12 @@ class FileReader:
             kept += one.size_bytes
             if kept > _MOST_KEPT_BYTES:
                 self._kept.pop(path, None)
+
+
+def _take_notice(task: asyncio.Task[Attachment]) -> None:
+    """Look at the error of a reading that nobody waits for, so that it is not reported as forgotten."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _state(path: Path) -> tuple[int, ...]:

@@ -63,7 +63,7 @@ class Gatherer:
         return "\n\n".join(part for part in (text, " ".join(added)) if part.strip())
 
     async def gather(self, text: str) -> Gathered:
-        """Return the files that a text mentions. Cancelling ends the reading soon."""
+        """Return the files that a text mentions. When it is cancelled, readings go on for a moment, for the next call."""
         if "@" not in text:
             return Gathered()
         found: dict[str, Attachment] = {}

@@ -24,8 +24,9 @@ async def edit(screen: ChatScreen, controller: ChatController, message_id: str) 
     wanted = message_id or screen.transcript.prompt_to_edit
     if wanted is None:
         raise BrimError("There is no prompt to edit yet.", hint="Ask something first.")
-    (message,) = await controller.manager.messages_by_id([wanted])
-    screen.editing.begin(wanted, message.content)
+    found = await controller.manager.messages_by_id([wanted])
+    (message,) = await controller.manager.library.with_files(found)
+    screen.editing.begin(wanted, screen.attaching.with_mentions(message.content, message.attachments))
 
 
 async def send_edited(screen: ChatScreen, controller: ChatController, text: str) -> None:
@@ -34,10 +35,15 @@ async def send_edited(screen: ChatScreen, controller: ChatController, text: str)
     if message_id is None:
         return
     was_asked = False
+    files = await screen.attaching.take(text)
+    if files is None:
+        return
 
     async def ask(*, cleanup: bool | None, over_budget: bool) -> None:
         nonlocal was_asked
-        await controller.manager.branches.edit(message_id, text, cleanup=cleanup, over_budget=over_budget)
+        await controller.manager.branches.edit(
+            message_id, text, attachments=files, cleanup=cleanup, over_budget=over_budget
+        )
         was_asked = True
 
     try:
@@ -98,3 +104,26 @@ async def fork(screen: ChatScreen, controller: ChatController, message_id: str) 
     await controller.open(session.id)
     screen.composer.focus()
     screen.brim.tell("This is a session of its own now: what it was forked from stays as it is.")
+
+
+async def show_origin(screen: ChatScreen, controller: ChatController) -> None:
+    """Go to the message up to which the session shown was copied, in the session that it is from.
+
+    Raises:
+        BrimError: it is no fork, or what it is from is gone or in the bin.
+    """
+    message_id = controller.shown_session().forked_from
+    if message_id is None:
+        raise BrimError("This session is not forked from another.")
+    manager = controller.manager
+    found = await manager.messages_by_id([message_id])
+    source = await manager.session(found[0].session_id) if found else None
+    if source is None:
+        raise BrimError("The session that this one was forked from is gone.")
+    if source.deleted_at is not None:
+        raise BrimError(f"“{source.display_title}” is in the bin.", hint="/bin brings it back.")
+    if not any(row.id == message_id for row in await manager.outline(source.id)):
+        await manager.branches.show(message_id)
+    await controller.open(source.id)
+    screen.transcript.focus()
+    await screen.transcript.go_to_message(message_id)

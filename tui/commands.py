@@ -196,7 +196,9 @@ class Commands(LibraryCommands):
         self._screen.visits.end()
         from brim.tui.sending import attempt
 
-        await attempt(self._screen, partial(self._controller.send, text), text)
+        files = await self._screen.attaching.take(text)
+        if files is not None:
+            await attempt(self._screen, partial(self._controller.send, text, files), text)
 
     async def stop(self, _: str) -> None:
         screen = self._screen

@@ -17,6 +17,7 @@ from brim.tui.views import AllSessionsView, OpenSessionView
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from brim.core.attachments import Attachment
     from brim.core.hub import Subscription
     from brim.core.sessions import SessionManager
     from brim.tui.screens.chat import ChatScreen
@@ -274,14 +275,27 @@ class ChatController:
 
     # --- asking ---------------------------------------------------------------------------------------
 
-    async def send(self, text: str, *, cleanup: bool | None = None, over_budget: bool = False) -> None:
+    async def send(
+        self,
+        text: str,
+        attachments: Sequence[Attachment] = (),
+        *,
+        cleanup: bool | None = None,
+        over_budget: bool = False,
+    ) -> None:
         """Ask, in the order of the calls; the first message makes the session. The arguments are the manager's."""
         async with self._sending:
             if self.session is None:
                 session = await self.manager.create(model=self._model, system_prompt=self._system_prompt)
                 await self.open(session.id, keeps_typed=True)
                 self._screen.state.new_draft = ""
-            await self.manager.send(self.shown_session().id, text, cleanup=cleanup, over_budget=over_budget)
+            await self.manager.send(
+                self.shown_session().id,
+                text,
+                attachments=attachments,
+                cleanup=cleanup,
+                over_budget=over_budget,
+            )
 
     async def stop(self) -> None:
         """Stop the answer of the session shown."""
@@ -295,7 +309,9 @@ class ChatController:
     async def take_back_queue(self) -> None:
         """Put the prompts that wait into the composer."""
         if self.session is not None and (queued := await self.manager.take_back_queue(self.session.id)):
-            self._screen.composer.put_back("\n\n".join(prompt.text for prompt in queued))
+            attaching = self._screen.attaching
+            texts = [attaching.with_mentions(prompt.text, prompt.attachments) for prompt in queued]
+            self._screen.composer.put_back("\n\n".join(texts))
 
     async def store_draft(self, draft: str) -> None:
         """Keep what is in the composer with the session shown."""

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from brim.tui.slash import complete, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
     from textual.timer import Timer
 
+    from brim.core.attachments import Attachment
     from brim.tui.controller import ChatController
     from brim.tui.screens.chat import ChatScreen
 
@@ -20,6 +22,8 @@ STORE_AFTER_S = 0.3
 WEIGH_AFTER_S = 0.02
 _PRICED_WITHIN_S = 0.02
 """How long the tokens wait for their price, so that both change at once."""
+_READ_WITHIN_S = 0.01
+"""The same for files."""
 _WEIGHED_AT_ONCE_CHARS = 4_000
 
 
@@ -75,9 +79,23 @@ class DraftKeeper:
         else:
             tokens = await asyncio.to_thread(controller.manager.estimate, controller.model, draft)
         if not tokens:
+            self._screen.attaching.forget()
             self._screen.show_draft(0)
             return
-        pricing = asyncio.create_task(self._price(controller, draft))
+        files: Sequence[Attachment] = ()
+        if "@" in draft:
+            gathering = asyncio.ensure_future(self._screen.attaching.gatherer.gather(draft))
+            try:
+                if not (await asyncio.wait({gathering}, timeout=_READ_WITHIN_S))[0]:
+                    self._screen.show_draft(tokens)
+                gathered = await gathering
+            finally:
+                gathering.cancel()
+            tokens += await self._screen.attaching.weigh(controller.manager, controller.model, gathered)
+            files = gathered.attachments
+        else:
+            self._screen.attaching.forget()
+        pricing = asyncio.create_task(self._price(controller, draft, files))
         try:
             if not (await asyncio.wait({pricing}, timeout=_PRICED_WITHIN_S))[0]:
                 self._screen.show_draft(tokens)
@@ -85,13 +103,15 @@ class DraftKeeper:
         finally:
             pricing.cancel()
 
-    async def _price(self, controller: ChatController, draft: str) -> Decimal | None:
+    async def _price(
+        self, controller: ChatController, draft: str, files: Sequence[Attachment]
+    ) -> Decimal | None:
         """Return what sending the draft now takes; ``None`` where that cannot be said."""
         from brim.core.errors import BrimError
 
         if controller.session_id is None or self._screen.editing.message_id is not None:
             return None
         try:
-            return (await controller.manager.quote(controller.session_id, draft)).prompt_usd
+            return (await controller.manager.quote(controller.session_id, draft, files)).prompt_usd
         except BrimError:
             return None

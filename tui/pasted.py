@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 LONGEST_CHARS = 50_000
 """A paste of more characters than this is kept aside; inserting fewer takes about a frame."""
@@ -30,6 +31,22 @@ def is_long(text: str) -> bool:
     if len(text) > LONGEST_CHARS:
         return True
     return len(text) > LONGEST_LINE_CHARS and max(map(len, text.split("\n"))) > LONGEST_LINE_CHARS
+
+
+def may_be_files(text: str) -> bool:
+    """Whether a paste may consist of files' names, by its beginning."""
+    return text.lstrip()[:1] in ("/", "'", '"', "~") or text.lstrip().startswith("file:")
+
+
+def as_mentions(text: str, folder: Path) -> str:
+    """Return a paste of files' names as mentions of them, empty where it is something else. Asks the disk.
+
+    Files in ``folder`` are named as seen from there.
+    """
+    from brim.core.mentions import mention_of, pasted_files
+
+    here = f"{folder}/"
+    return "".join(f"{mention_of(name.removeprefix(here))} " for name in pasted_files(text))
 
 
 class Pasted:

@@ -41,13 +41,13 @@ async def attempt(screen: ChatScreen, send: Attempt, text: str = "") -> None:
         try:
             await send(cleanup=cleanup, over_budget=over_budget)
         except CleanupWantedError as error:
-            chosen = await _ask(screen, await _cleanup_question(screen, error), text)
+            chosen = await ask_first(screen, await _cleanup_question(screen, error), text)
             if chosen not in (CLEAN, AS_IT_IS):
                 return
             cleanup = chosen == CLEAN
         except BudgetError as error:
             question = DecidingScreen("Over the budget", budget_content(error), budget_choices())
-            if await _ask(screen, question, text) != ALL_THE_SAME:
+            if await ask_first(screen, question, text) != ALL_THE_SAME:
                 return
             over_budget = True
         else:
@@ -62,7 +62,7 @@ async def _cleanup_question(screen: ChatScreen, error: CleanupWantedError) -> De
     return DecidingScreen("The window is nearly full", plan_content(error.plan, usage), asked_choices())
 
 
-async def _ask(screen: ChatScreen, question: DecidingScreen, text: str) -> str | None:
+async def ask_first(screen: ChatScreen, question: DecidingScreen, text: str) -> str | None:
     """Ask, with ``text`` in front of what is in the composer; a decision to send takes it out again."""
     composer = screen.composer
     typed = composer.draft

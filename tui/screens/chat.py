@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from brim.tui.actions import BY_ID, screen_bindings
+from brim.tui.attaching import Attaching
 from brim.tui.commands import Commands
 from brim.tui.drafts import DraftKeeper
 from brim.tui.editing import Editing
@@ -19,8 +20,10 @@ from brim.tui.gauges import draft_words
 from brim.tui.panes import Panes
 from brim.tui.state import ScreenState
 from brim.tui.visits import Visits
+from brim.tui.widgets.attached_line import AttachedLine
 from brim.tui.widgets.composer import PLACEHOLDER, Composer
 from brim.tui.widgets.context_meter import ContextMeter
+from brim.tui.widgets.file_list import FileList
 from brim.tui.widgets.find_bar import FindBar
 from brim.tui.widgets.header import Header
 from brim.tui.widgets.key_bar import KeyBar
@@ -57,6 +60,7 @@ class ChatScreen(Screen[None]):
     meter_line = getters.query_one(MeterLine)
     composer = getters.query_one(Composer)
     slash_list = getters.query_one(SlashList)
+    attached_line = getters.query_one(AttachedLine)
     meter = getters.query_one(ContextMeter)
     chat_pane = getters.query_one("#chat", Vertical)
 
@@ -73,6 +77,7 @@ class ChatScreen(Screen[None]):
         self.panes = Panes(self)
         self.visits = Visits(self)
         self.editing = Editing(self)
+        self.attaching = Attaching(self)
         self.answering_elsewhere: frozenset[str] = frozenset()
         """The sessions that other brims answer in."""
         self.being_named: set[str] = set()
@@ -95,10 +100,12 @@ class ChatScreen(Screen[None]):
             with Vertical(id="chat", classes="-active"):
                 yield Transcript(id="transcript")
                 yield FindBar()
-                commands = SlashList()
+                commands, files = SlashList(), FileList()
                 yield commands
+                yield files
                 yield MeterLine(id="meter-line")
-                yield Composer(id="composer", commands=commands)
+                yield AttachedLine(id="attached")
+                yield Composer(id="composer", commands=commands, files=files)
             yield ContextMeter(id="context")
         yield KeyBar()
 
@@ -173,6 +180,7 @@ class ChatScreen(Screen[None]):
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
         self.drafts.forget()
+        self.attaching.forget()
         self.show_draft(0)
         self.commands.submit(event.text)
 
@@ -194,6 +202,11 @@ class ChatScreen(Screen[None]):
     @on(SlashList.Taken)
     def _command_taken(self, event: SlashList.Taken) -> None:
         self.composer.take(event.slash)
+        self.composer.focus()
+
+    @on(FileList.Taken)
+    def _file_taken(self, event: FileList.Taken) -> None:
+        self.composer.take_file(event.offer)
         self.composer.focus()
 
     @on(FindBar.Changed)
@@ -332,6 +345,7 @@ class ChatScreen(Screen[None]):
         notes = []
         if session is not None:
             notes += ["writing a title …"] if session.id in self.being_named else []
+            notes += ["fork (/origin)"] if session.forked_from else []
             notes += ["archived"] if session.archived else []
             notes += [f"#{tag}" for tag in session.tags]
         self.header.set_note(" ".join(notes))

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import events
+from textual import events, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
 from brim.tui.actions import BY_ID
-from brim.tui.pasted import Pasted, typed
+from brim.tui.mentioning import Folders, Offer
+from brim.tui.pasted import Pasted, as_mentions, may_be_files, typed
 from brim.tui.recall import Recall
 from brim.tui.slash import complete
+from brim.tui.widgets.file_list import FileList
 from brim.tui.widgets.slash_list import SlashList
 
-PLACEHOLDER = "Write a message, or / for commands"
+if TYPE_CHECKING:
+    from brim.core.mentions import Typed
+
+_DISK_S = 0.5
+"""How long a paste waits to hear whether it names files."""
+PLACEHOLDER = "Write a message, / for commands, @ for files"
 
 
 class Composer(TextArea):
@@ -54,13 +62,26 @@ class Composer(TextArea):
             super().__init__()
             self.pages = pages
 
-    def __init__(self, *, id: str | None = None, commands: SlashList | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        *,
+        id: str | None = None,  # noqa: A002
+        commands: SlashList | None = None,
+        files: FileList | None = None,
+        folder: Path | None = None,
+    ) -> None:
         super().__init__(id=id, placeholder=PLACEHOLDER, highlight_cursor_line=False, compact=True)
         self.cursor_blink = False
         self.match_cursor_bracket = False
         self.queue_waits = False
         """Whether prompts wait that `QueueWanted` could bring back."""
         self._commands = commands
+        self._files = files
+        self._folders = Folders(folder or Path.cwd())
+        self._wanted: Typed | None = None
+        """The mention whose folder is being read."""
+        self._put_away: tuple[int, int] | None = None
+        """Where the mention stands whose list was closed: its line and its column."""
         self._pasted = Pasted()
         self._recall = Recall()
 
@@ -70,6 +91,11 @@ class Composer(TextArea):
     def draft(self) -> str:
         """All that would be sent, long pastes included."""
         return self._pasted.whole(self.text)
+
+    @property
+    def folder(self) -> Path:
+        """Where the names of files are seen from."""
+        return self._folders.working
 
     @property
     def can_undo(self) -> bool:
@@ -101,8 +127,11 @@ class Composer(TextArea):
     # --- sending and completing -----------------------------------------------------------------------
 
     def action_send(self) -> None:
-        """Send what is there; with the list of commands open, take the command first."""
+        """Send what is there; with a list open, take what is chosen first."""
         self._catch_up()
+        if self._is_choosing_file:
+            self._accept()
+            return
         if self._commands is not None and (chosen := self._commands.chosen) is not None:
             typed_name = self.text[1:].lower()
             if typed_name != chosen.slash:
@@ -121,19 +150,22 @@ class Composer(TextArea):
         self._replace_via_keyboard("\n", *self.selection)
 
     def action_complete(self) -> None:
-        """Take the command that the list shows."""
+        """Take what the list shows."""
         self._catch_up()
         self._accept()
 
     def action_close_list(self) -> None:
-        """Put the list of commands away."""
-        if self._commands is not None:
-            self._commands.offer([])
+        """Put the list away; that of files until another mention is typed."""
+        if self._files is not None and (mention := self._mention()) is not None:
+            self._put_away = self.cursor_location[0], mention.start
+        for each in (self._commands, self._files):
+            if each is not None:
+                each.offer([])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave Tab and Esc to others while no list of commands is open."""
+        """Leave Tab and Esc to others while no list is open."""
         if action in ("complete", "close_list"):
-            return self._commands is not None and self._commands.chosen is not None
+            return self._open_list is not None
         return super().check_action(action, parameters)
 
     def take(self, slash: str) -> None:
@@ -142,31 +174,95 @@ class Composer(TextArea):
         self.load_text(f"/{slash}{' ' if action.argument else ''}")
         self.move_cursor(self.document.end)
 
+    def take_file(self, offer: Offer) -> None:
+        """Put a file's name in place of the one that is being typed; a folder's can be typed on."""
+        from brim.core.mentions import mention_of
+
+        mention = self._mention()
+        if mention is None:
+            return
+        row, column = self.cursor_location
+        text = mention_of(offer.path, is_open=offer.is_folder)
+        if not offer.is_folder and not self.document.get_line(row)[column:].startswith(" "):
+            text += " "
+        end = self.replace(text, (row, mention.start), (row, column), maintain_selection_offset=False)
+        self.move_cursor(end.end_location)
+
     def _accept(self) -> None:
         if self._commands is not None and (chosen := self._commands.chosen) is not None:
             self.take(chosen.slash)
             self._commands.offer([])
+        elif self._files is not None and (file := self._files.chosen) is not None:
+            self.take_file(file)
+            self._files.offer([])
+
+    @property
+    def _open_list(self) -> SlashList | FileList | None:
+        lists = (self._commands, self._files)
+        return next((each for each in lists if each is not None and each.chosen is not None), None)
+
+    @property
+    def _is_choosing_file(self) -> bool:
+        """Whether a file is offered that has not been typed to its end."""
+        chosen = self._files.chosen if self._files is not None else None
+        mention = self._mention() if chosen is not None else None
+        return chosen is not None and mention is not None and chosen.name != mention.beginning
 
     def on_text_area_changed(self) -> None:
-        """Offer commands while one is being typed."""
+        """Offer commands while one is being typed, and files behind an ``@``."""
         self._offer()
+
+    def on_text_area_selection_changed(self) -> None:
+        """Put the list of files away when the cursor leaves the mention."""
+        if self._files is not None and self._files.chosen is not None:
+            self._offer_files()
 
     def _catch_up(self) -> None:
         """Offer what fits the text of now: a key right behind fast typing comes before the list has changed."""
-        if self._commands is not None and self._commands.chosen is not None:
+        if self._open_list is not None:
             self._offer()
 
     def _offer(self) -> None:
         if self._commands is not None:
             lone_line = self.document.line_count == 1
             self._commands.offer(complete(self.document.get_line(0)) if lone_line else [])
+        self._offer_files()
+
+    def _offer_files(self) -> None:
+        if self._files is None:
+            return
+        mention = self._mention()
+        if mention is None or self._put_away == (self.cursor_location[0], mention.start):
+            self._files.offer([])
+            return
+        self._put_away = None
+        self._files.offer(self._folders.offers(mention))
+        if not self._folders.knows(mention):
+            self._wanted = mention
+            self._look()
+
+    @work(group="files", exclusive=True)
+    async def _look(self) -> None:
+        if self._wanted is not None:
+            await self._folders.read(self._wanted)
+            self._offer_files()
+
+    def _mention(self) -> Typed | None:
+        """Return the mention of a file that the cursor stands behind."""
+        row, column = self.cursor_location
+        line = self.document.get_line(row)
+        if "@" not in line or not self.selection.is_empty:
+            return None
+        from brim.core.mentions import being_typed
+
+        return being_typed(line, column)
 
     # --- keys and pastes ------------------------------------------------------------------------------
 
     def action_cursor_up(self, select: bool = False) -> None:
         """Move up; on the first line go back in the earlier prompts, from an empty field take the queue."""
-        if self._commands is not None and self._commands.chosen is not None:
-            self._commands.move(-1)
+        if (offers := self._open_list) is not None:
+            offers.move(-1)
         elif select or not self._is_first_line:
             super().action_cursor_up(select)
         elif self.queue_waits and not self.text:
@@ -179,8 +275,8 @@ class Composer(TextArea):
 
     def action_cursor_down(self, select: bool = False) -> None:
         """Move down; on the last line come forward again in the earlier prompts."""
-        if self._commands is not None and self._commands.chosen is not None:
-            self._commands.move(1)
+        if (offers := self._open_list) is not None:
+            offers.move(1)
         elif select or not self._is_last_line:
             super().action_cursor_down(select)
         elif self._recall.is_walking and (text := self._recall.newer(self.draft)) is not None:
@@ -220,12 +316,29 @@ class Composer(TextArea):
             await done.wait()
 
     async def _on_paste(self, event: events.Paste) -> None:
-        """Insert what was pasted, without control characters; long text is kept aside behind a mark."""
+        """Insert what was pasted, without control characters; long text is kept aside behind a mark.
+
+        A paste that consists of files' names, as of files dropped on the terminal, becomes mentions of them.
+        """
         event.prevent_default()
         event.stop()
-        if result := self._replace_via_keyboard(self._pasted.mark(typed(event.text)), *self.selection):
+        text = await self._dropped(event.text) or self._pasted.mark(typed(event.text))
+        if result := self._replace_via_keyboard(text, *self.selection):
             self.move_cursor(result.end_location)
             self.focus()
+
+    async def _dropped(self, text: str) -> str:
+        """Return a paste of files' names as mentions, empty where it is something else or the disk is slow."""
+        if self._files is None or not may_be_files(text):
+            return ""
+        try:
+            async with asyncio.timeout(_DISK_S):
+                mentions = await asyncio.to_thread(as_mentions, text, self._folders.working)
+        except TimeoutError:
+            return ""
+        row, column = min(self.selection)
+        before = self.document.get_line(row)[:column]
+        return f" {mentions}" if mentions and before and not before[-1].isspace() else mentions
 
     def action_paste(self) -> None:
         """Insert what was copied inside the app."""

@@ -12,6 +12,7 @@ from rich.style import Style
 
 from brim.core.text import visible_line
 from brim.tui.render.line import Line
+from brim.tui.widgets.plain_text import PlainText
 from brim.tui.widgets.transcript_inks import TranscriptInks
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ def line_of(parts: Parts, width: int, *, right: Parts = ()) -> Line:
         segments += [Segment(text, style) for text, style in right]
         cells = width
     return Line(segments, cells, 0, 0)
+
+
+def wrapped(text: str, mark: str, style: Style, width: int) -> list[Line]:
+    """Return the lines of a text with a mark before the first, the others indented like it."""
+    rows = PlainText(text).lines(max(1, width - len(mark)), style)
+    blank = " " * len(mark)
+    return [
+        line_of([(blank if number else mark, style), (row.text, style)], width)
+        for number, row in enumerate(rows)
+    ]
 
 
 def header(

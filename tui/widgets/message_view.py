@@ -11,6 +11,7 @@ from rich.style import Style
 from brim.core.text import visible
 from brim.tui.render.line import Line
 from brim.tui.widgets import message_lines as shapes
+from brim.tui.widgets.message_files import file_sections
 from brim.tui.widgets.message_receipt import ReceiptView
 from brim.tui.widgets.message_sections import Mark, Section, last_at
 from brim.tui.widgets.plain_text import PlainText
@@ -227,9 +228,10 @@ class MessageView:
         yield _lines("header", [shapes.header(message, inks, width, live=self.live, branch=self.branch)])
         yield from self._build_reasoning(width, inks)
         yield from self._build_body(width, inks, parts)
+        yield from file_sections(message, inks, width)
         if self.waiting and not self.content:
             words = visible(self.waiting).replace("\n", " ")
-            yield _lines("waiting", _wrapped(f"{words} …", "◌ ", inks.markdown.dim, width))
+            yield _lines("waiting", shapes.wrapped(f"{words} …", "◌ ", inks.markdown.dim, width))
         elif self.live and not self.content and not self.reasoning and not self._calls:
             yield _lines("waiting", [shapes.line_of([("…", inks.markdown.dim)], width)])
         yield from self._build_marks(width, inks)
@@ -289,13 +291,13 @@ class MessageView:
             yield _lines("mark", [shapes.line_of([("■ stopped", inks.warning)], width)])
         elif status == "interrupted":
             words = "interrupted: brim ended while this was being written · r asks again"
-            yield _lines("mark", _wrapped(words, "■ ", inks.warning, width))
+            yield _lines("mark", shapes.wrapped(words, "■ ", inks.warning, width))
         failure = self.message.failure
         if status == "failed" or failure is not None:
             sentence = visible(failure.sentence) if failure else "The answer failed."
-            yield _lines("mark", _wrapped(sentence, "✗ ", inks.error, width))
+            yield _lines("mark", shapes.wrapped(sentence, "✗ ", inks.error, width))
             if failure and failure.hint:
-                yield _lines("hint", _wrapped(visible(failure.hint), "  ", dim, width))
+                yield _lines("hint", shapes.wrapped(visible(failure.hint), "  ", dim, width))
             yield _lines("retry", [shapes.line_of([("  r", inks.marker), (" retry", dim)], width)])
 
     # --- looking things up ------------------------------------------------------------------------
@@ -374,15 +376,6 @@ class MessageView:
 
 def _lines(key: str, lines: list[Line], fold: str = "") -> Section:
     return Section(key, lines, len(lines), fold=fold)
-
-
-def _wrapped(text: str, mark: str, style: Style, width: int) -> list[Line]:
-    wrapped = PlainText(text).lines(max(1, width - len(mark)), style)
-    blank = " " * len(mark)
-    return [
-        shapes.line_of([(blank if number else mark, style), (line.text, style)], width)
-        for number, line in enumerate(wrapped)
-    ]
 
 
 def _render(document: PlainText | MarkdownDocument, width: int, inks: TranscriptInks) -> Sequence[Line]:

@@ -1,0 +1,258 @@
+"""Files in the app: completed as they are typed, dropped, named, weighed, refused in words, and never lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from brim.tui.app import BrimApp
+from brim.tui.screens.deciding import DecidingScreen
+from tests.support.agents import Gated, Plain
+from tests.support.pictures import image, pdf
+from tests.support.screen import ask, brim, screen_text, sees, toasts
+from tests.support.waiting import wait_until
+
+
+class Seeing(Plain):
+    sees = frozenset({"image"})
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "work"
+    (folder / "src/deep").mkdir(parents=True)
+    for name in ("apple.py", "apricot.txt", "two words.txt", "src/main.py", "src/deep/end.txt", ".hidden"):
+        (folder / name).write_text(f"text of {name}\n")
+    (folder / "dot.png").write_bytes(image())
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@asynccontextmanager
+async def app_in(
+    folder: Path, agent: object = None, **how: object
+) -> AsyncIterator[tuple[BrimApp, Pilot[None]]]:
+    async with brim(folder.parent, agent or Seeing(), **how) as (app, pilot):  # type: ignore[arg-type]
+        app.chat.composer.focus()
+        yield app, pilot
+
+
+def offered(app: BrimApp) -> list[str]:
+    from brim.tui.widgets.file_list import FileList
+
+    return [offer.name for offer in app.chat.query_one(FileList)._offered]
+
+
+async def typed(app: BrimApp, pilot: Pilot[None], text: str) -> None:
+    for character in text:
+        app.post_message(events.Key(character, character))
+    await app.chat.composer.written()
+
+
+async def test_files_are_offered_as_their_names_are_typed(files: Path) -> None:
+    async with app_in(files) as (app, pilot):
+        await typed(app, pilot, "see @")
+        await wait_until(
+            pilot,
+            lambda: offered(app) == ["apple.py", "apricot.txt", "dot.png", "src/", "two words.txt"],
+        )
+        await typed(app, pilot, "AP")
+        await wait_until(pilot, lambda: offered(app) == ["apple.py", "apricot.txt"])
+        assert "apricot.txt" in screen_text(app)
+        await pilot.press("down", "tab")
+        assert app.chat.composer.text == "see @apricot.txt "
+        await wait_until(pilot, lambda: not offered(app))
+
+
+async def test_folders_are_walked_into_and_enter_takes_what_is_chosen(files: Path) -> None:
+    async with app_in(files) as (app, pilot):
+        await typed(app, pilot, "@s")
+        await wait_until(pilot, lambda: offered(app) == ["src/"])
+        await pilot.press("enter")
+        assert app.chat.composer.text == "@src/"
+        await wait_until(pilot, lambda: offered(app) == ["deep/", "main.py"])
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: offered(app) == ["end.txt"])
+        await pilot.press("enter")
+        assert app.chat.composer.text == "@src/deep/end.txt "
+        await pilot.press("enter")
+        await sees(app, pilot, "An answer.")
+
+
+async def test_names_with_spaces_are_quoted_and_hidden_files_wait_for_a_dot(files: Path) -> None:
+    (files / "my folder").mkdir()
+    (files / "my folder/in it.txt").write_text("x")
+    async with app_in(files) as (app, pilot):
+        await typed(app, pilot, "@tw")
+        await wait_until(pilot, lambda: offered(app) == ["two words.txt"])
+        await pilot.press("tab")
+        assert app.chat.composer.text == '@"two words.txt" '
+        await typed(app, pilot, "@my")
+        await wait_until(pilot, lambda: offered(app) == ["my folder/"])
+        await pilot.press("tab")
+        await wait_until(pilot, lambda: offered(app) == ["in it.txt"])
+        await pilot.press("tab")
+        assert app.chat.composer.text.endswith('@"my folder/in it.txt" ')
+        await typed(app, pilot, "@.")
+        await wait_until(pilot, lambda: offered(app) == [".hidden"])
+
+
+async def test_escape_puts_the_list_away_and_enter_sends(files: Path) -> None:
+    agent = Seeing()
+    async with app_in(files, agent) as (app, pilot):
+        await typed(app, pilot, "@ap")
+        await wait_until(pilot, lambda: bool(offered(app)))
+        await pilot.press("escape")
+        assert not offered(app)
+        await typed(app, pilot, "p")
+        await pilot.press("enter")
+        await sees(app, pilot, "An answer.")
+        assert agent.asked[0].input == "@app"
+
+
+@pytest.mark.parametrize("text", ["use @dataclass", "@app.route and me@host.org", "@src", "@ @@"])
+async def test_words_with_an_at_go_through(files: Path, text: str) -> None:
+    agent = Seeing()
+    async with app_in(files, agent) as (app, pilot):
+        await ask(app, pilot, text)
+        await sees(app, pilot, "An answer.")
+        assert agent.asked[0].input == text
+        assert not agent.asked[0].attachments
+
+
+async def test_files_are_named_and_weighed_with_the_draft_and_go_with_it(files: Path) -> None:
+    agent = Seeing()
+    (files / "paper.pdf").write_bytes(pdf("the text of a paper"))
+    (files / "long.txt").write_text("word " * 2_000)
+    async with app_in(files, agent) as (app, pilot):
+        app.chat.composer.insert("compare @long.txt @dot.png @paper.pdf")
+        await sees(app, pilot, "≡ long.txt ~2")
+        assert "▣ dot.png ~" in screen_text(app)
+        await wait_until(pilot, lambda: app.chat.meter._draft_tokens > 1_900)
+        await pilot.press("enter")
+        await sees(app, pilot, "An answer.")
+        asked = agent.asked[0]
+        assert "word word" in asked.input
+        assert "the text of a paper" in asked.input
+        assert [one.data for one in asked.attachments if one.kind == "image"] == [image()]
+        assert "≡ long.txt · 10 kB" in screen_text(app)
+        assert not app.chat.attached_line.display
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("gone.py", "There is no file"),
+        ("src/", "src is a folder."),
+        ("/dev/zero", "zero is a device, not a file."),
+        ("pipe.txt", "pipe.txt is a pipe, not a file."),
+        ("huge.txt", "huge.txt is too large: it has 200.0 MB"),
+        ("app.bin", "app.bin is neither text nor an image nor a PDF"),
+    ],
+)
+async def test_what_cannot_go_is_said_before_sending_and_nothing_is_lost(
+    files: Path, name: str, sentence: str
+) -> None:
+    os.mkfifo(files / "pipe.txt")
+    (files / "app.bin").write_bytes(b"\0\1\2")
+    with (files / "huge.txt").open("wb") as file:
+        file.truncate(200_000_000)
+    agent = Seeing()
+    text = f"look at @{name} please"
+    async with app_in(files, agent) as (app, pilot):
+        await ask(app, pilot, text)
+        await wait_until(pilot, lambda: isinstance(app.screen, DecidingScreen))
+        assert sentence in screen_text(app)
+        assert app.chat.composer.draft == text
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.screen is app.chat)
+        assert app.chat.composer.draft == text
+        assert not agent.asked
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: isinstance(app.screen, DecidingScreen))
+        await pilot.press("down", "enter")
+        await sees(app, pilot, "An answer.")
+        assert agent.asked[0].input == text
+        assert app.chat.composer.draft == ""
+
+
+async def test_a_file_that_vanishes_between_writing_and_sending_is_missed_in_words(files: Path) -> None:
+    agent = Seeing()
+    async with app_in(files, agent) as (app, pilot):
+        app.chat.composer.insert("read @apple.py")
+        await sees(app, pilot, "≡ apple.py")
+        (files / "apple.py").unlink()
+        await pilot.press("enter")
+        await sees(app, pilot, "There is no file")
+        assert app.chat.composer.draft == "read @apple.py"
+        assert not agent.asked
+
+
+async def test_an_image_is_refused_where_the_model_sees_none(files: Path) -> None:
+    agent = Plain()
+    async with app_in(files, agent) as (app, pilot):
+        await ask(app, pilot, "look @dot.png")
+        await wait_until(pilot, lambda: bool(toasts(app)))
+        assert "sees no images, so dot.png cannot go with the message" in toasts(app)[0]
+        assert app.chat.composer.draft == "look @dot.png"
+        assert not agent.asked
+
+
+async def test_dropped_files_become_mentions(files: Path) -> None:
+    async with app_in(files) as (app, pilot):
+        composer = app.chat.composer
+        composer.insert("look:")
+        composer.post_message(events.Paste(f"'{files}/two words.txt' {files}/dot.png"))
+        await wait_until(pilot, lambda: composer.text == 'look: @"two words.txt" @dot.png ')
+        composer.clear()
+        composer.post_message(events.Paste("/etc is a folder"))
+        await wait_until(pilot, lambda: composer.text == "/etc is a folder")
+
+
+async def test_prompts_taken_back_from_the_queue_keep_files_that_are_gone(files: Path) -> None:
+    agent = Gated()
+    agent.sees = frozenset({"image"})  # type: ignore[misc]
+    async with app_in(files, agent) as (app, pilot):
+        await ask(app, pilot, "one")
+        await wait_until(pilot, lambda: len(agent.asked) == 1)
+        await ask(app, pilot, "two @dot.png")
+        await wait_until(pilot, lambda: app.chat.composer.queue_waits)
+        (files / "dot.png").unlink()
+        await pilot.press("up")
+        await wait_until(pilot, lambda: app.chat.composer.draft == "two @dot.png")
+        agent.end("one")
+        agent.end("two @dot.png")
+        await wait_until(pilot, lambda: not app.chat.controller.is_answering)  # type: ignore[union-attr]
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: len(agent.asked) == 2)
+        assert [one.data for one in agent.asked[1].attachments] == [image()]
+
+
+async def test_an_edited_prompt_has_the_files_that_its_text_still_mentions(files: Path) -> None:
+    agent = Seeing()
+    async with app_in(files, agent) as (app, pilot):
+        await ask(app, pilot, "look @dot.png @apple.py")
+        await sees(app, pilot, "An answer.")
+        (files / "dot.png").unlink()
+        app.chat.commands.run("edit")
+        await wait_until(pilot, lambda: app.chat.composer.draft == "look @dot.png @apple.py")
+        app.chat.composer.restore("look again @dot.png")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: len(agent.asked) == 2)
+        assert [one.name for one in agent.asked[1].attachments] == ["dot.png"]
+        assert "text of apple" not in agent.asked[1].input
+
+
+async def test_a_long_text_goes_along_as_a_file(files: Path) -> None:
+    agent = Seeing()
+    async with app_in(files, agent) as (app, pilot):
+        mention = app.chat.attaching.as_file("long " * 50)
+        await ask(app, pilot, f"sum up {mention}")
+        await sees(app, pilot, "An answer.")
+        assert [(one.name, one.text) for one in agent.asked[0].attachments] == [("pasted.txt", "long " * 50)]

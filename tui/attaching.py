@@ -1,0 +1,134 @@
+"""The files that go with what is being written: weighed with the draft, and read and checked before it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from brim.core.text import visible_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from brim.core.attachments import Attachment
+    from brim.core.gathering import Gathered, Gatherer
+    from brim.core.sessions import SessionManager
+    from brim.tui.screens.chat import ChatScreen
+
+PASTED_NAME = "pasted.txt"
+"""What a long prompt is called that is sent as a file."""
+
+_AT_ONCE_S = 0.15
+"""A reading that takes longer shows the text in the composer while it lasts."""
+_AT_ONCE_BYTES = 20_000
+
+
+class Attaching:
+    """Reads the files that a draft mentions; see `brim.core.gathering`."""
+
+    def __init__(self, screen: ChatScreen) -> None:
+        self._screen = screen
+        self._gatherer: Gatherer | None = None
+        self._order = asyncio.Lock()
+        self._weights: dict[tuple[str | None, str], int] = {}
+
+    @property
+    def gatherer(self) -> Gatherer:
+        """What finds and reads them. It is made when it is first needed."""
+        if self._gatherer is None:
+            from brim.core.gathering import Gatherer
+
+            self._gatherer = Gatherer(self._screen.composer.folder)
+        return self._gatherer
+
+    def with_mentions(self, text: str, attachments: Sequence[Attachment]) -> str:
+        """Return a text that comes back into the composer, with a mention of each file that goes with it."""
+        return self.gatherer.with_mentions(text, attachments) if attachments else text
+
+    def as_file(self, text: str) -> str:
+        """Return a mention that stands for a text, which then goes along as a file."""
+        from brim.core.attaching import text_attachment
+        from brim.core.mentions import mention_of
+
+        return mention_of(self.gatherer.hold(text_attachment(PASTED_NAME, text)))
+
+    # --- the draft ------------------------------------------------------------------------------------
+
+    async def weigh(self, manager: SessionManager, model: str | None, gathered: Gathered) -> int:
+        """Return about how many tokens the files of a draft add, and name them above the composer."""
+        weighed = [(one, await self._weight(manager, model, one)) for one in gathered.attachments]
+        problems = [error.sentence for error in gathered.problems]
+        self._screen.attached_line.show(weighed, problems)
+        return sum(tokens for _, tokens in weighed)
+
+    async def _weight(self, manager: SessionManager, model: str | None, one: Attachment) -> int:
+        key = (model, one.id)
+        if key not in self._weights:
+            if one.kind == "text" and one.size_bytes > _AT_ONCE_BYTES:
+                self._weights[key] = await asyncio.to_thread(manager.estimate, model, "", [one])
+            else:
+                self._weights[key] = manager.estimate(model, "", [one])
+        return self._weights[key]
+
+    def forget(self) -> None:
+        """Name no files: the draft is another one."""
+        self._screen.attached_line.show([])
+
+    # --- sending --------------------------------------------------------------------------------------
+
+    async def take(self, text: str) -> tuple[Attachment, ...] | None:
+        """Return the files that a text which is to be sent mentions; ``None`` where it is not to be sent after all.
+
+        The text is then in the composer. Texts come out in the order in which they went in.
+        """
+        if "@" not in text:
+            return ()
+        async with self._order:
+            gathered = await self._read(text)
+        if gathered is None or not gathered.problems:
+            return gathered.attachments if gathered else None
+        return gathered.attachments if await self._goes_without(text, gathered) else None
+
+    async def _read(self, text: str) -> Gathered | None:
+        """Read what a text mentions. What takes long leaves the text in the composer, where it can be changed."""
+        reading = asyncio.create_task(self.gatherer.gather(text))
+        try:
+            if (await asyncio.wait({reading}, timeout=_AT_ONCE_S))[0]:
+                return await reading
+            composer = self._screen.composer
+            composer.put_back(text)
+            self._screen.brim.tell("Reading the files. The message goes out when they are here.")
+            gathered = await reading
+        finally:
+            reading.cancel()
+        draft = composer.draft
+        if draft != text and not draft.startswith(f"{text}\n\n"):
+            self._screen.brim.tell("The message was changed while its files were read, so it was not sent.")
+            return None
+        composer.restore(draft[len(text) :].removeprefix("\n\n"))
+        return gathered
+
+    async def _goes_without(self, text: str, gathered: Gathered) -> bool:
+        """Ask what to do about files that cannot go along."""
+        from brim.tui.cleanup_words import AS_IT_IS, BACK
+        from brim.tui.screens.deciding import DecidingScreen
+        from brim.tui.screens.picker import Choice
+        from brim.tui.sending import ask_first
+
+        lines = []
+        for error in gathered.problems:
+            lines.append(Content(visible_line(error.sentence)))
+            if error.hint:
+                lines.append(Content.styled(visible_line(error.hint), "$dim"))
+        several = len(gathered.problems) > 1
+        question = DecidingScreen(
+            "Files that cannot go along" if several else "A file that cannot go along",
+            Content("\n").join(lines),
+            [
+                Choice(BACK, "Back to the message"),
+                Choice(AS_IT_IS, "Send it without " + ("them" if several else "it")),
+            ],
+        )
+        return await ask_first(self._screen, question, text) == AS_IT_IS
