@@ -139,6 +139,8 @@ class Ledger:
         last = await self._store.tail(session.id, limit=1)
         if not last or last[0].usage is None or last[0].usage.estimated or last[0].tokens_estimated:
             return Provenance.ESTIMATE
+        if last[0].model != session.model:
+            return Provenance.PENDING
         fixed = system_tokens(session) + session.summary_tokens
         reported = last[0].usage.prompt_tokens + (last[0].tokens or 0)
         return Provenance.REPORTED if fixed + session.window_tokens == reported else Provenance.ESTIMATE
@@ -292,11 +294,15 @@ class Ledger:
         if reported and reported.prompt_tokens and sent:
             is_counted = True
             # Before the turn is added up, so that the average of the turns rests on the count.
-            await self.account(await self._store.session(session.id), sent.messages, reported.prompt_tokens)
+            current = await self._store.session(session.id)
+            asked = current.model_copy(update={"model": answer.model})
+            await self.account(asked, sent.messages, reported.prompt_tokens)
         session = await self._store.finish_message(answer)
         if is_counted:
             is_whole = not (answer.tokens and answer.tokens_estimated)
             self._provenance[session.id] = Provenance.REPORTED if is_whole else Provenance.ESTIMATE
+            if session.model != answer.model:
+                self._provenance[session.id] = Provenance.PENDING
         return await self._store.message(answer.id)
 
     def _weigh_answer(self, answer: Message) -> int:

@@ -196,12 +196,12 @@ def _shown(field: str, value: Any) -> str:
 def _wrong(
     text: str, name: str, field: str, what: str, hint: str = "", *, at_top: bool = False
 ) -> SettingsError:
-    line = _line(text, field=name) if at_top else _line(text, table=name, field=field)
+    line = line_of(text, field=name) if at_top else line_of(text, table=name, field=field)
     model = visible_line(name)[:_SHOWN_CHARS]
     return SettingsError(f"{FILE_NAME} line {line}, {model}: {what}.", hint=hint)
 
 
-def _line(text: str, *, table: str = "", field: str = "") -> int:
+def line_of(text: str, table: str = "", field: str = "") -> int:
     """Return the line of a field in its table, or of the table; 1 where neither is found."""
     lines = text.split("\n")
     start = 0

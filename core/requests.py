@@ -28,6 +28,7 @@ class Request:
         cleaner: makes room in it.
         prompt: the question.
         answer_id: the answer that keeps the receipt of what leaves.
+        model: the model id that answers, whatever the session is set to meanwhile.
         cleanup: the person's word on cleaning first; ``None`` leaves it to the mode.
         alive: is told what the answer waits for.
     """
@@ -40,6 +41,7 @@ class Request:
         *,
         prompt: Message,
         answer_id: str,
+        model: str | None,
         cleanup: bool | None,
         alive: Callable[[str], None],
     ) -> None:
@@ -48,6 +50,7 @@ class Request:
         self._cleaner = cleaner
         self._prompt = prompt
         self._answer_id = answer_id
+        self._model = model
         self._alive = alive
         self._may_clean = cleaner.mode is CleanupMode.AUTO if cleanup is None else cleanup
         self._is_asked = cleanup is True
@@ -56,11 +59,11 @@ class Request:
 
     async def first(self, agent: AgentInterface) -> AgentContext:
         """Return what to ask, after a cleanup if it is time for one."""
-        session = await self._store.session(self._prompt.session_id)
+        session = await self._session()
         await self._ledger.usage(session)
         self._ledger.prompt_added(session)
         context = await self._counted(agent)
-        session = await self._store.session(session.id)
+        session = await self._session()
         usage = await self._ledger.usage(session)
         if (
             self._may_clean
@@ -72,6 +75,11 @@ class Request:
             context = await self._counted(agent)
         await self._foresee()
         return context
+
+    async def _session(self) -> Session:
+        """Return the session as the model that answers now sees it."""
+        session = await self._store.session(self._prompt.session_id)
+        return session.model_copy(update={"model": self._model})
 
     async def smaller(self, agent: AgentInterface, error: ContextOverflowError) -> AgentContext:
         """Return something shorter to ask; raises ``error``'s like when nothing is left to try."""
@@ -110,7 +118,7 @@ class Request:
 
     async def _learn(self, error: ContextOverflowError) -> Session:
         """Take in the sizes that the refusal names."""
-        session = await self._store.session(self._prompt.session_id)
+        session = await self._session()
         usage = await self._ledger.usage(session)
         if error.prompt_tokens:
             # Some count the answer asked for into it: good enough for what has to leave, not to learn from.
@@ -124,7 +132,7 @@ class Request:
 
     async def _counted(self, agent: AgentInterface) -> AgentContext:
         """Return the request for the window as it is, its messages weighed exactly where the agent can."""
-        session = await self._store.session(self._prompt.session_id)
+        session = await self._session()
         sent = await self._loaded(sent_with(await self._store.window(session.id), self._prompt))
         summary = await self._cleaner.summary(session)
         text = summary.text if summary else ""
@@ -145,7 +153,7 @@ class Request:
         ]
 
     async def _foresee(self) -> None:
-        session = await self._store.session(self._prompt.session_id)
+        session = await self._session()
         self._ledger.publish(session)
         await self._ledger.foresee(session, self._answer_id, self._sent)
 

@@ -270,6 +270,7 @@ class TurnRunner:
             self._cleaner,
             prompt=prompt,
             answer_id=answer.id,
+            model=answer.model,
             cleanup=cleanup,
             alive=live.wait_for,
         )

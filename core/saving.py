@@ -1,0 +1,34 @@
+"""Writing a file of the person's in one go."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from brim.core.errors import SettingsError
+
+
+def put_text(file: Path, text: str) -> None:
+    """Put ``text`` in the place of a file at once, readable by its owner only; a link's target is replaced.
+
+    Raises:
+        SettingsError: it cannot be written. What was there stays.
+    """
+    file = file.resolve()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as temporary:
+                temporary.write(text)
+                temporary.flush()
+                os.fsync(temporary.fileno())
+            Path(name).replace(file)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise SettingsError(f"{file.name} cannot be written ({file}): {error.strerror}.") from None
