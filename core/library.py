@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from brim.core.agent import AgentSource
 from brim.core.attached import with_files
+from brim.core.attachments import loaded
 from brim.core.errors import BrimError
 from brim.core.events import SessionChanged, SessionDeleted, TurnEvent
 from brim.core.running import TurnRunner
 from brim.core.store.protocol import SessionStore
 from brim.core.titles import title_by
 from brim.core.types import Message, Session, SessionFilter, Shelf, now
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from brim.core.importing import Kind, Position, Problem
+    from brim.core.importing.taking import Report
 
 Changeable = Literal["title", "pinned", "archived", "tags", "deleted_at"]
 """What is changed of sessions as a whole, and can be put back."""
@@ -74,6 +81,18 @@ class Library:
         """Return messages with the data of their attachments, for a file or a screen that shows them."""
         return await with_files(self._store, messages)
 
+    async def with_queue(self, session: Session) -> Session:
+        """Return a session, the prompts that wait in it with the data of their attachments."""
+        ids = {one.id for prompt in session.queued for one in prompt.attachments}
+        if not ids:
+            return session
+        data = await self._store.attachment_data(ids)
+        queued = [
+            prompt.model_copy(update={"attachments": loaded(prompt.attachments, data)})
+            for prompt in session.queued
+        ]
+        return session.model_copy(update={"queued": tuple(queued)})
+
     async def tags(self) -> list[tuple[str, int]]:
         """Return the tags in use and how many sessions have each, the commonest first."""
         return await self._store.tags()
@@ -92,6 +111,19 @@ class Library:
     async def put_back(self, sessions: Iterable[Session], field: Changeable) -> list[Session]:
         """Give one field of sessions the value again that it has in ``sessions``; the others stay as they are."""
         return [await self._update(each.id, **{field: getattr(each, field)}) for each in sessions]
+
+    async def take_in(
+        self,
+        path: Path,
+        kind: Kind,
+        *,
+        problem: Callable[[Problem], None] = lambda _: None,
+        progress: Callable[[Report, Position], None] = lambda *_: None,
+    ) -> Report:
+        """Bring in the conversations of an archive; see `brim.core.importing.taking.take_in`."""
+        from brim.core.importing.taking import take_in
+
+        return await take_in(self._store, path, kind, problem=problem, progress=progress)
 
     async def in_bin(self, age: timedelta = timedelta(0)) -> list[Session]:
         """Return the sessions that have been in the bin for longer than ``age``."""

@@ -1,4 +1,4 @@
-"""Writing the open session to a file: ``/export [md|json|txt] [path]``."""
+"""Writing the open session to a file: ``/export [md|json|txt|html] [tree] [path]``."""
 
 from __future__ import annotations
 
@@ -8,24 +8,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brim.core.errors import BrimError
-from brim.core.export import FORMATS, Format, file_name
+from brim.core.export import CARRYING_FILES, FORMATS, Format, file_name
 from brim.core.export import export as as_text
+from brim.core.paths import expanded
 
 if TYPE_CHECKING:
     from brim.core.sessions import SessionManager
     from brim.core.types import Session
 
 
-def understood(argument: str) -> tuple[Format, str]:
-    """Return the format and the path that ``argument`` means; an empty path is left to us.
+def understood(argument: str) -> tuple[Format, bool, str]:
+    """Return what ``argument`` means: the format, whether all branches are wanted, and the path.
 
-    The format may stand in front, or be the ending of the path; Markdown without either.
+    The format may stand in front, or be the ending of the path; Markdown without either. JSON always has all
+    branches, since it can be imported again. An empty path is left to us.
     """
     first, _, rest = argument.strip().partition(" ")
-    if first in FORMATS:
-        return first, rest.strip()
-    ending = Path(argument.strip()).suffix.removeprefix(".")
-    return (ending if ending in FORMATS else "md"), argument.strip()
+    file_format = next((known for known in FORMATS if known == first), None)
+    named = rest.strip() if file_format else argument.strip()
+    first, _, rest = named.partition(" ")
+    is_tree = first == "tree"
+    named = rest.strip() if is_tree else named
+    ending = Path(named).suffix.removeprefix(".")
+    by_ending: Format = next((known for known in FORMATS if known == ending), "md")
+    return file_format or by_ending, is_tree or (file_format or by_ending) == "json", named
 
 
 async def export(manager: SessionManager, session: Session, argument: str) -> str:
@@ -34,10 +40,13 @@ async def export(manager: SessionManager, session: Session, argument: str) -> st
     Raises:
         BrimError: the file cannot be written.
     """
-    file_format, named = understood(argument)
+    file_format, is_tree, named = understood(argument)
     session = await manager.session(session.id)
-    messages = await manager.transcript(session.id)
+    messages = await (manager.branches.tree if is_tree else manager.transcript)(session.id)
     context = await manager.context_usage(session.id)
+    if file_format in CARRYING_FILES:
+        session = await manager.library.with_queue(session)
+        messages = await manager.library.with_files(messages)
     path = await asyncio.to_thread(_place, named, file_name(session, file_format))
     text = await asyncio.to_thread(as_text, session, messages, file_format, context=context)
     try:
@@ -48,7 +57,7 @@ async def export(manager: SessionManager, session: Session, argument: str) -> st
 
 
 def _place(named: str, name: str) -> Path:
-    path = Path(named or ".").expanduser()
+    path = expanded(named or ".")
     return path / name if path.is_dir() else path
 
 

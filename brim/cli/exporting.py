@@ -14,8 +14,9 @@ from brim.cli.output import write
 from brim.cli.pipe import Progress
 from brim.cli.reading import opened
 from brim.core.errors import BrimError
-from brim.core.export import FORMATS, Format, export, file_name
+from brim.core.export import CARRYING_FILES, FORMATS, Format, export, file_name
 from brim.core.listing import filter_of, shelf_of
+from brim.core.paths import expanded
 from brim.core.sessions import SessionManager
 from brim.core.text import visible_line
 from brim.core.types import Session, Shelf
@@ -70,7 +71,7 @@ async def run(wish: Wish) -> int:
 
 def _place(wish: Wish, target: str) -> tuple[Path, bool]:
     """Return where to, and whether that is a folder."""
-    path = Path(target).expanduser()
+    path = expanded(target)
     return path, wish.is_all or len(wish.names) > 1 or target.endswith("/") or path.is_dir()
 
 
@@ -82,6 +83,9 @@ async def _text(manager: SessionManager, session_id: str, file_format: Format, *
     else:
         messages = await manager.transcript(session_id)
     context = await manager.context_usage(session_id)
+    if file_format in CARRYING_FILES:
+        session = await manager.library.with_queue(session)
+        messages = await manager.library.with_files(messages)
     return await asyncio.to_thread(export, session, messages, file_format, context=context)
 
 

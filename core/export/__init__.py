@@ -13,6 +13,9 @@ from brim.core.types import Message, Session
 Format = Literal["md", "json", "txt", "html"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
+CARRYING_FILES: tuple[Format, ...] = ("json", "html")
+"""The formats that hold what is in the attachments; the others name them."""
+
 _MOST_BYTES = 120
 """Of the words of the title in a name; file systems allow 255 in all, encrypted ones as few as 143."""
 _SHORT_ID = 8
@@ -29,7 +32,7 @@ def export(
 
     Args:
         session: the session and its totals; its head names the branch shown.
-        messages: those of the branch shown, or of the whole tree.
+        messages: those of the branch shown, or of the whole tree; for the formats that carry files with their data.
         file_format: ``md``, ``json``, ``txt`` or ``html``.
         context: what fills the window now, as the meter shows it; ``None`` leaves it out.
     """

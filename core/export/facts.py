@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from brim.core.attachments import Attachment
 from brim.core.text import visible_line
 from brim.core.types import CleanupReceipt, Message, Session, Status, Summary
 
@@ -34,6 +35,12 @@ def moment(time: datetime) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def file_words(one: Attachment) -> str:
+    """What a file is that goes with a prompt, e.g. ``dot.png (image/png, 40×30, 1,234 bytes)``."""
+    sides = f"{one.width_px}×{one.height_px}, " if one.width_px and one.height_px else ""
+    return f"{visible_line(one.name)} ({visible_line(one.media_type)}, {sides}{one.size_bytes:,} bytes)"
+
+
 def remarks(message: Message) -> list[str]:
     """What there is to say: weight, price, pins, and how the message ended if not well."""
     said = []
@@ -46,7 +53,8 @@ def remarks(message: Message) -> list[str]:
     if message.pinned:
         said.append("pinned")
     if message.shortened_chars is not None:
-        said.append(f"the model sees {message.shortened_chars:,} of {len(message.content):,} characters")
+        whole = "" if message.attachments else f" of {len(message.content):,}"
+        said.append(f"the model sees {message.shortened_chars:,}{whole} characters")
     if message.left_out:
         said.append("left out of the model's window by you")
     elif not message.in_window:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
+from brim.core.attachments import Attachment
 from brim.core.context import ContextUsage
 from brim.core.export.branches import BranchBegins, BranchEnds, Said, shown_branch, steps
-from brim.core.export.facts import ending, moment, receipt_line, remarks, speaker, summary_line, title, totals
+from brim.core.export.facts import (
+    ending,
+    file_words,
+    moment,
+    receipt_line,
+    remarks,
+    speaker,
+    summary_line,
+    title,
+    totals,
+)
 from brim.core.export.gauge import context_line
 from brim.core.export.html_chart import chart, gauge
 from brim.core.export.html_style import style
 from brim.core.export.html_text import line, markdown, plain
+from brim.core.images import media_type_of
 from brim.core.timeline import timeline
 from brim.core.types import CleanupReceipt, Message, Session, ToolCall
 
@@ -97,11 +110,27 @@ def _message(said: Said, by_id: Mapping[str, Message]) -> Iterator[str]:
     yield from map(_tool_call, message.tool_calls)
     if message.content:
         yield f'<div class="text">{markdown(message.content, keeps_lines=message.role != "assistant")}</div>'
+    yield from map(_file, message.attachments)
     if end := ending(message):
         yield f'<p class="failed"><strong>{line(end)}</strong></p>'
     yield "</article>"
     if message.receipt and message.receipt.after_answer:
         yield from _receipt(message.receipt, by_id)
+
+
+def _file(one: Attachment) -> str:
+    """Return a file with what is in it, as far as that is here."""
+    words = line(file_words(one))
+    if not one.is_loaded:
+        return f'<p class="file soft">{words}</p>'
+    if one.kind == "text":
+        return f'<details class="file"><summary>{words}</summary>{plain(one.text)}</details>'
+    # What an import says it is may not be true; a picture acts nowhere, but other kinds might.
+    media_type = media_type_of(one.data)
+    if not media_type:
+        return f'<p class="file soft">{words}</p>'
+    source = f"data:{media_type};base64,{b64encode(one.data).decode()}"
+    return f'<figure class="file"><img src="{source}" alt="{escape(one.name)}"><figcaption>{words}</figcaption></figure>'
 
 
 def _receipt(receipt: CleanupReceipt, by_id: Mapping[str, Message]) -> Iterator[str]:

@@ -48,6 +48,7 @@ article > header .soft { flex-basis: 100%; }
 .text h1, .text h2, .text h3, .text h4, .text h5, .text h6 { line-height: 1.3; margin: 1.1em 0 .4em; }
 .text ul, .text ol { padding-left: 1.5rem; } .text li > p { margin: .3em 0; }
 .text img { max-width: 100%; height: auto; }
+.file { margin: .5rem 0; } .file img { max-width: 100%; max-height: 32rem; height: auto; border-radius: .4rem; }
 pre { margin: .7rem 0; padding: .7rem .85rem; background: var(--box); border: 1px solid var(--line);
   border-radius: .5rem; overflow-x: auto; font-size: .84rem; line-height: 1.5; overflow-wrap: normal; tab-size: 4; }
 pre.plain { white-space: pre-wrap; overflow-wrap: anywhere; }

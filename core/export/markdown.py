@@ -8,7 +8,16 @@ from collections.abc import Iterator, Sequence
 
 from brim.core.context import ContextUsage
 from brim.core.export.branches import BranchBegins, BranchEnds, Said, steps
-from brim.core.export.facts import ending, moment, receipt_line, remarks, speaker, summary_line, title
+from brim.core.export.facts import (
+    ending,
+    file_words,
+    moment,
+    receipt_line,
+    remarks,
+    speaker,
+    summary_line,
+    title,
+)
 from brim.core.export.gauge import context_line
 from brim.core.text import visible_line
 from brim.core.types import CleanupReceipt, Message, Session, ToolCall
@@ -66,6 +75,8 @@ def _message(message: Message, mark: str) -> Iterator[str]:
         yield from _tool_call(call)
     if message.content:
         yield from ("", message.content.rstrip("\n"))
+    for one in message.attachments:
+        yield from ("", f"> File: {_plain(file_words(one))}")
     if said := ending(message):
         yield from ("", f"> **{said}**")
     if message.receipt and message.receipt.after_answer:

@@ -8,6 +8,7 @@ from brim.core.context import ContextUsage
 from brim.core.export.branches import BranchBegins, BranchEnds, Said, steps
 from brim.core.export.facts import (
     ending,
+    file_words,
     moment,
     receipt_line,
     remarks,
@@ -57,6 +58,7 @@ def _message(message: Message, mark: str) -> list[str]:
         lines += [f"[Tool {visible_line(call.name)}({call.arguments}): {result}]", ""]
     if message.content:
         lines.append(message.content.rstrip("\n"))
+    lines += [f"[File: {file_words(one)}]" for one in message.attachments]
     if said := ending(message):
         lines.append(f"[{said}]")
     if message.receipt and message.receipt.after_answer:

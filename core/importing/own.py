@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import binascii
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
+from brim.core.attachments import Attachment, attachment
 from brim.core.export.jsondoc import FORMAT, VERSION
-from brim.core.importing.items import Imported, Kind, Problem, list_of, named, stable_id, table_of, title_of
+from brim.core.images import media_type_of
+from brim.core.importing.items import (
+    Imported,
+    Kind,
+    Problem,
+    list_of,
+    named,
+    stable_id,
+    table_of,
+    text_of,
+    title_of,
+)
 from brim.core.importing.tree import in_order
 from brim.core.types import CleanupReceipt, Message, Session, Status
 
@@ -31,6 +45,11 @@ def read(number: int, value: dict[str, Any]) -> Iterator[Imported | Problem]:
     if not isinstance(version, int) or version > VERSION:
         yield Problem(where, f"it was written by a newer brim (version {str(version)[:20]})")
         return
+    lost = 0
+    for holder in _holders(value):
+        lost += _take_files(holder)
+    if lost:
+        yield Problem(where, f"{_files(lost)} without what was in {'it' if lost == 1 else 'them'}")
     try:
         session = Session.model_validate(value.get("session"))
     except ValidationError as error:
@@ -56,6 +75,42 @@ def read(number: int, value: dict[str, Any]) -> Iterator[Imported | Problem]:
     for name in ("created_at", "updated_at", "deleted_at"):
         setattr(session, name, _in_utc(getattr(session, name)))
     yield Imported(session, messages, where)
+
+
+def _holders(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the messages and the queued prompts, as far as they are such."""
+    queued = list_of(table_of(value.get("session")).get("queued"))
+    yield from (each for each in (*list_of(value.get("messages")), *queued) if isinstance(each, dict))
+
+
+def _take_files(holder: dict[str, Any]) -> int:
+    """Put the files of a message in place of what tells of them; returns of how many only that is there."""
+    found: list[Any] = []
+    lost = 0
+    for said in list_of(holder.get("attachments")):
+        bare = {name: each for name, each in table_of(said).items() if name != "data"}
+        try:
+            data = b64decode(text_of(table_of(said).get("data")), validate=True)
+            one = Attachment.model_validate(bare)
+            # The data tells what an image is; what is written beside it may not be true.
+            media_type = media_type_of(data) if one.kind == "image" else one.media_type
+            made = attachment(one.name, data, kind=one.kind, media_type=media_type)
+        except (ValueError, binascii.Error):
+            found.append(bare)
+            lost += 1
+            continue
+        if not data or not media_type:
+            found.append(bare)
+            lost += 1
+        else:
+            found.append(made.model_copy(update={"width_px": one.width_px, "height_px": one.height_px}))
+    if found:
+        holder["attachments"] = found
+    return lost
+
+
+def _files(count: int) -> str:
+    return "a file came" if count == 1 else f"{count:,} files came"
 
 
 def _checked(message: Message, session_id: str) -> Message:
