@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import Generic, Protocol, TypeVar, cast
 
 import aiosqlite
 
@@ -23,6 +23,22 @@ from brim.core.store.migrate import BUSY_TIMEOUT_S, create_in_memory, newest_ver
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 """What is done with the file, in the thread of the connection."""
+
+
+class Worker(Protocol):
+    """Gets work done in threads of its own, as `Connections` does."""
+
+    async def write(self, work: Work[T], *, is_synced: bool = True) -> T:
+        """Do ``work`` in one transaction: all of it is kept, or nothing."""
+        ...
+
+    async def read(self, work: Work[T]) -> T:
+        """Do ``work``, which only reads; all its queries see one moment of the data."""
+        ...
+
+    async def search(self, work: Work[T]) -> T:
+        """Do ``work`` as `read` does, beside what is read. A caller that is cancelled stops it."""
+        ...
 
 
 @contextmanager

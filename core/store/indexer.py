@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 from brim.core.errors import StoreError
 from brim.core.store import search_table
-from brim.core.store.connection import Connections
+from brim.core.store.connection import Work, Worker
 
 START_S = 5.0
 """How long after opening the file it begins with what waits there, in seconds."""
@@ -25,10 +27,24 @@ STRETCH_S = 0.05
 
 
 class Indexer:
-    """Works while the store is open. What is not done by then waits in the file for the next one."""
+    """Works while the store is open. What is not done by then waits in the file for the next one.
 
-    def __init__(self, connections: Connections) -> None:
+    Args:
+        connections: the data.
+        waits: tells whether anything is to be done.
+        index: works for about so many seconds, and returns whether there is more.
+    """
+
+    def __init__(
+        self,
+        connections: Worker,
+        *,
+        waits: Work[bool] = search_table.waits,
+        index: Callable[[float, sqlite3.Connection], bool] = search_table.index,
+    ) -> None:
         self._connections = connections
+        self._waits = waits
+        self._index = index
         self._wake = asyncio.Event()
         self._put_off_until = 0.0
         self._task = asyncio.create_task(self._run())
@@ -64,6 +80,6 @@ class Indexer:
 
     async def _stretch(self) -> bool:
         """Do some of what waits; returns whether there is more."""
-        if not await self._connections.read(search_table.waits):
+        if not await self._connections.read(self._waits):
             return False
-        return await self._connections.write(partial(search_table.index, STRETCH_S), is_synced=False)
+        return await self._connections.write(partial(self._index, STRETCH_S), is_synced=False)

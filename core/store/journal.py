@@ -10,7 +10,7 @@ from functools import partial
 
 from brim.core.errors import StoreError
 from brim.core.store import queries
-from brim.core.store.connection import Connections
+from brim.core.store.connection import Worker
 from brim.core.store.rows import calls_to_json, storable
 from brim.core.types import ToolCall
 
@@ -42,7 +42,7 @@ class Journal:
     next, or on closing.
     """
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Worker) -> None:
         self._connections = connections
         self._waiting: dict[str, _Piece] = {}
         self._wake = asyncio.Event()
