@@ -17,30 +17,41 @@ from brim.serve import chat, completions, health, sessions, turns
 from brim.serve.allowance import Allowance
 from brim.serve.bounds import BodyLimit
 from brim.serve.callers import Door
+from brim.serve.care import Care
 from brim.serve.faults import add_handlers
 from brim.serve.keys import KeyFile
+from brim.serve.metrics import Metrics
 from brim.serve.options import ServeOptions
-from brim.serve.service import Service
+from brim.serve.sentry import tell_of_failures
+from brim.serve.service import Moderate, Service
+from brim.serve.watching import Watching
 
 
-def create_app(manager: SessionManager, options: ServeOptions, keys: KeyFile) -> FastAPI:
+def create_app(
+    manager: SessionManager, options: ServeOptions, keys: KeyFile, *, moderate: Moderate | None = None
+) -> FastAPI:
     """Return the service.
 
     Args:
         manager: the sessions, open; they are closed when the service ends.
         options: its settings.
         keys: who may use it.
+        moderate: looks at each text before the model does.
     """
-    allowance = Allowance(options)
+    allowance, metrics = Allowance(options), Metrics(options)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
+        watchers = [asyncio.create_task(metrics.watch(manager))]
+        if options.sentry_dsn is not None:
+            watchers.append(asyncio.create_task(tell_of_failures(manager)))
         try:
             yield
             await _turns_ended(manager, options.grace_s)
         finally:
             await manager.aclose(stopped_as=Status.INTERRUPTED)
+            await asyncio.gather(*watchers)
 
     app = FastAPI(title="brim", version=__version__, lifespan=lifespan)
     app.state.service = Service(
@@ -48,6 +59,9 @@ def create_app(manager: SessionManager, options: ServeOptions, keys: KeyFile) ->
         options=options,
         door=Door(keys, allowance),
         allowance=allowance,
+        care=Care(options.care, metrics.suspicious),
+        metrics=metrics,
+        moderate=moderate,
         checks={"store": lambda: _check_store(manager), "agent": lambda: _check_agent(manager)},
     )
     for router in (health.router, sessions.router, turns.router, chat.router, completions.router):
@@ -62,6 +76,7 @@ def create_app(manager: SessionManager, options: ServeOptions, keys: KeyFile) ->
             expose_headers=["X-Session-Id"],
         )
     app.add_middleware(BodyLimit, most_bytes=options.max_body_bytes)
+    app.add_middleware(Watching, metrics=metrics)
     return app
 
 

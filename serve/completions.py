@@ -132,6 +132,7 @@ async def complete(asked: Completion, service: Served, caller: Called) -> Respon
     context = asked.context()
     model = service.manager.agents.resolve(asked.model)
     agent = await service.manager.agents.agent_for(model)
+    await service.look_at(context.input, caller)
     await service.allowance.begin_turn(caller.name, caller.key)
     answer = _Answer(model)
     events = _counted(service, caller, agent, context, answer)
@@ -156,6 +157,7 @@ class _Answer:
     """One answer in OpenAI's shape."""
 
     def __init__(self, model: str) -> None:
+        self.model = model
         self._head = {"id": f"chatcmpl-{new_id()}", "created": int(time.time()), "model": model}
         self._texts: list[str] = []
         self.usage: Usage | None = None
@@ -209,6 +211,8 @@ async def _counted(
                     return
     finally:
         tokens = answer.usage.total_tokens if answer.usage else 0
+        if answer.usage is not None:
+            service.metrics.used(answer.model, answer.usage)
         await service.allowance.end_turn(caller.name, caller.key, tokens)
 
 

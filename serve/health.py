@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from brim.serve.callers import is_loopback
+from brim.serve.faults import RefusedCallError
 from brim.serve.service import Check, Served
 
 router = APIRouter(tags=["health"])
@@ -30,6 +33,21 @@ async def readiness(service: Served) -> JSONResponse:
     return JSONResponse(
         {"status": "ready" if is_ready else "not_ready", "checks": checks}, 200 if is_ready else 503
     )
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(request: Request, service: Served) -> Response:
+    """What happened, for Prometheus: for those with the token, and without one for this machine only."""
+    token = service.options.metrics_token
+    if token is not None:
+        given = request.headers.get("authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
+            raise RefusedCallError(401, "This needs the token of the metrics.", kind="key")
+    elif request.client is None or not is_loopback(request.client.host):
+        raise RefusedCallError(
+            403, "The metrics are for this machine only.", hint="Set BRIM_SERVE_METRICS_TOKEN.", kind="key"
+        )
+    return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 async def _looked_at(check: Check) -> str:

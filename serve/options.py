@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -30,8 +31,10 @@ class ServeOptions(BaseSettings):
     """What happens to text that looks like an attempt to mislead the model."""
     moderation: bool = False
     """Whether OpenAI's moderation endpoint sees each text before the model does."""
-    turn_alert_usd: float | None = Field(default=None, gt=0)
+    turn_alert_usd: Decimal | None = Field(default=None, gt=0)
     """A turn that costs more is logged and counted as a spike."""
-    hour_alert_usd: float | None = Field(default=None, gt=0)
+    hour_alert_usd: Decimal | None = Field(default=None, gt=0)
     """The same of all turns of an hour together."""
-    sentry_dsn: str | None = Field(default=None, repr=False)
+    metrics_token: SecretStr | None = None
+    """What `/metrics` wants as a bearer token; without one only this machine may read them."""
+    sentry_dsn: SecretStr | None = None

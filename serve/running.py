@@ -15,9 +15,15 @@ from brim.core.errors import SettingsError
 from brim.core.sessions import SessionManager
 from brim.serve.app import create_app
 from brim.serve.keys import KeyFile
+from brim.serve.logs import log_to_stderr
 from brim.serve.options import ServeOptions
+from brim.serve.sentry import start
+from brim.serve.service import Moderate
 
 _BACKLOG = 2048
+
+Connect = Callable[[], Awaitable[SessionManager]]
+"""Opens the sessions."""
 
 
 def read_options(given: Mapping[str, Any]) -> ServeOptions:
@@ -40,7 +46,7 @@ def read_options(given: Mapping[str, Any]) -> ServeOptions:
 
 
 def run_service(
-    connect: Callable[[], Awaitable[SessionManager]], options: ServeOptions, keys: KeyFile
+    connect: Connect, options: ServeOptions, keys: KeyFile, *, moderate: Moderate | None = None
 ) -> int:
     """Listen and answer until a signal ends it; returns the exit code.
 
@@ -50,19 +56,23 @@ def run_service(
         SettingsError: the address cannot be taken.
         BrimError: the sessions cannot be opened.
     """
+    log_to_stderr()
+    if options.sentry_dsn is not None:
+        start(options.sentry_dsn.get_secret_value())
     with _listen(options.host, options.port) as listening:
-        return asyncio.run(_serve(connect, options, keys, listening))
+        return asyncio.run(_serve(connect, options, keys, listening, moderate))
 
 
 async def _serve(
-    connect: Callable[[], Awaitable[SessionManager]],
+    connect: Connect,
     options: ServeOptions,
     keys: KeyFile,
     listening: socket.socket,
+    moderate: Moderate | None,
 ) -> int:
     server = _Server(
         uvicorn.Config(
-            create_app(await connect(), options, keys),
+            create_app(await connect(), options, keys, moderate=moderate),
             log_config=None,
             access_log=False,
             server_header=False,

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from brim.core.errors import AgentError
 from brim.core.sessions import SessionManager
 from brim.core.turns import Turn
 from brim.core.types import Message
 from brim.serve.allowance import Allowance
 from brim.serve.callers import Caller, Door
+from brim.serve.care import Care
+from brim.serve.faults import RefusedCallError
+from brim.serve.metrics import Metrics
 from brim.serve.options import ServeOptions
+
+_log = logging.getLogger(__name__)
+_RETRY_S = 5.0
 
 Check = Callable[[], Awaitable[str]]
 """Looks at something that the service needs; returns what is wrong, nothing if all is well."""
+
+
+Moderate = Callable[[str], Awaitable[tuple[str, ...]]]
+"""Returns what a text is flagged for, nothing if it is let through. Raises `AgentError`."""
 
 
 @dataclass(slots=True)
@@ -28,9 +40,32 @@ class Service:
     options: ServeOptions
     door: Door
     allowance: Allowance
+    care: Care
+    metrics: Metrics
     checks: Mapping[str, Check]
     """What `/readiness` looks at, by name."""
+    moderate: Moderate | None = None
     accounting: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def look_at(self, text: str, caller: Caller) -> None:
+        """Hold what a user sends against the operator's wishes, before the model sees it.
+
+        Raises:
+            RefusedCallError: it is not let through (422), or could not be looked at (503).
+        """
+        self.care.look(text, owner=caller.name)
+        if self.moderate is None:
+            return
+        try:
+            flags = await self.moderate(text)
+        except AgentError as error:
+            _log.error("moderation failed: %s", error.kind)
+            raise RefusedCallError(
+                503, "The text cannot be checked now.", kind="moderation", retry_after_s=_RETRY_S
+            ) from error
+        if flags:
+            said = ", ".join(flags)
+            raise RefusedCallError(422, f"The text is not let through: {said}.", kind="moderation")
 
     def account(self, caller: Caller, turn: Turn) -> None:
         """Give the place of a turn back once it has ended, whoever is still there."""

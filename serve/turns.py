@@ -54,6 +54,7 @@ async def ask(
         RefusedCallError: the caller has too many turns, or no tokens left today.
         BrimError: as for `SessionManager.send`.
     """
+    await service.look_at(text, caller)
     await service.allowance.begin_turn(caller.name, caller.key)
     try:
         turn = await service.manager.send(session_id, text, cleanup=cleanup, alone=True)

@@ -46,7 +46,20 @@ def serve(options: Mapping[str, Any], *, agent: str | None, model: str | None) -
 
         return await connect(paths, {"default_model": model}, agent=agent, warn=complain)
 
-    return run_service(connect, chosen, keys)
+    return run_service(connect, chosen, keys, moderate=_moderator(paths) if chosen.moderation else None)
+
+
+def _moderator(paths: Paths) -> Any:
+    """Return what asks OpenAI's moderation endpoint, with the key and base URL of the settings."""
+    from brim.core.settings import load_settings
+    from brim.providers.moderation import Moderator
+    from brim.providers.openai import OpenAIServer
+
+    settings = load_settings(paths)
+    server = OpenAIServer(
+        settings.openai_base_url, settings.openai_api_key, profile=settings.providers["openai"]
+    )
+    return Moderator(server).flags
 
 
 def add_key(name: str, limits: Mapping[str, int | None]) -> int:

@@ -50,8 +50,9 @@ async def running(
     """Run a service over the sessions in ``folder`` and stop it at the end."""
     manager = SessionManager(agent, store=SQLiteStore(folder / "brim.db"))
     await manager.open()
+    moderate = options.pop("moderate", None)
     chosen = ServeOptions(grace_s=options.pop("grace_s", 1.0), **options)
-    app = create_app(manager, chosen, keys or KeyFile(folder / "keys.toml"))
+    app = create_app(manager, chosen, keys or KeyFile(folder / "keys.toml"), moderate=moderate)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(
