@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -73,8 +73,8 @@ class Gatherer:
             if key in found:
                 continue
             try:
-                one = await self._read(mention, path)
-                _check((*found.values(), one))
+                one = _told_apart(await self._read(mention, path), mention, found.values())
+                check_together((*found.values(), one))
             except AttachmentError as error:
                 problems.append(error)
             else:
@@ -101,8 +101,14 @@ class Gatherer:
         return self._held.get(mention.name) or self._held.get(PurePath(meant(mention.name)).name)
 
 
-def _check(attachments: Sequence[Attachment]) -> None:
-    """Raise `AttachmentError` where the last one is too much."""
+def _told_apart(one: Attachment, mention: Mention, others: Iterable[Attachment]) -> Attachment:
+    """Return a file by its name, or as it was mentioned where another one has that name."""
+    is_taken = any(other.name == one.name for other in others)
+    return one.model_copy(update={"name": meant(mention.name)}) if is_taken else one
+
+
+def check_together(attachments: Sequence[Attachment]) -> None:
+    """Raise `AttachmentError` where the last of the files of one prompt is too much."""
     name = attachments[-1].name
     if len(attachments) > MOST_FILES:
         raise AttachmentError(f"{name} is one too many: {MOST_FILES} files go with one message.")

@@ -14,6 +14,8 @@ from brim.cli import assembly
 from brim.cli.edge import DONE, FAILED, UNREAD, complain, drop_output
 from brim.cli.output import write_json
 from brim.cli.pipe import Output, Progress
+from brim.core.attaching import AttachmentError, read_file
+from brim.core.attachments import Attachment
 from brim.core.budgets import BudgetError
 from brim.core.errors import BrimError, CleanupWantedError, SettingsError, WindowFullError
 from brim.core.events import (
@@ -28,7 +30,8 @@ from brim.core.events import (
     TurnStarted,
     WindowCleaned,
 )
-from brim.core.paths import Paths
+from brim.core.gathering import check_together
+from brim.core.paths import Paths, expanded
 from brim.core.sessions import SessionManager
 from brim.core.text import visible_line
 from brim.core.turns import Turn
@@ -47,6 +50,8 @@ class Question:
     as_json: bool = False
     save: bool = True
     over_budget: bool = False
+    attach: tuple[str, ...] = ()
+    """The files that go along."""
     cleanup: bool | None = None
     """Whether old messages leave the window where it is full; ``None`` leaves that to the settings."""
 
@@ -77,15 +82,19 @@ def _is_piped() -> bool:
 
 
 def ask(question: Question) -> int:
-    """Ask and return the exit code."""
-    return asyncio.run(_Asking(question).run())
+    """Ask and return the exit code. Raises `AttachmentError` where a file cannot go along."""
+    files = tuple(read_file(expanded(name)) for name in question.attach)
+    for number in range(len(files)):
+        check_together(files[: number + 1])
+    return asyncio.run(_Asking(question, files).run())
 
 
 class _Asking:
     """One turn of the command line, and the ways in which it can be cut short."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, files: tuple[Attachment, ...] = ()) -> None:
         self._question = question
+        self._files = files
         self._cut = asyncio.Event()
         self._code = DONE
         self._progress = Progress(is_wanted=not question.as_json)
@@ -176,11 +185,17 @@ class _Asking:
         asked = self._question
         try:
             return await manager.send(
-                session.id, asked.text, cleanup=asked.cleanup, over_budget=asked.over_budget
+                session.id,
+                asked.text,
+                attachments=self._files,
+                cleanup=asked.cleanup,
+                over_budget=asked.over_budget,
             )
-        except (BudgetError, CleanupWantedError, WindowFullError) as error:
+        except (AttachmentError, BudgetError, CleanupWantedError, WindowFullError) as error:
             if asked.session is None:
                 await manager.delete(session.id)
+            if isinstance(error, AttachmentError):
+                raise
             raise BrimError(error.sentence, hint=self._way_on(error)) from None
 
     def _way_on(self, error: BrimError) -> str:

@@ -91,6 +91,9 @@ def _can_be_session(name: str) -> bool:
 @click.option("--system", metavar="TEXT", help="The system prompt.")
 @_agent
 @_json
+@click.option(
+    "--attach", metavar="FILE", multiple=True, help="A file that goes along: text, PDF, image. May be repeated."
+)
 @click.option("--no-save", is_flag=True, help="Keep nothing of it.")
 @click.option("--over-budget", is_flag=True, help="Send it although it may cost more than a budget has left.")
 @click.option(
@@ -105,6 +108,7 @@ def ask(
     no_save: bool,
     over_budget: bool,
     cleanup: bool | None,
+    attach: tuple[str, ...],
     **chosen: str | None,
 ) -> int:
     """Ask one question."""
@@ -113,7 +117,7 @@ def ask(
     from brim.cli import asking
 
     question = asking.read_text(text)
-    if not question.strip():
+    if not question.strip() and not attach:
         raise click.UsageError("There is nothing to ask: give a text, or pipe one in.")
     return asking.ask(
         asking.Question(
@@ -122,6 +126,7 @@ def ask(
             save=not no_save,
             over_budget=over_budget,
             cleanup=cleanup,
+            attach=attach,
             **chosen,
         )
     )
@@ -263,11 +268,10 @@ def export(session: tuple[str, ...], **wishes: Any) -> int:
 @click.option("--dry-run", "is_rehearsal", is_flag=True, help="Say what would come, and keep nothing.")
 def import_(file: str, source: str | None, is_rehearsal: bool) -> int:
     """Import conversations."""
-    from pathlib import Path
-
     from brim.cli import importing
+    from brim.core.paths import expanded
 
-    return asyncio.run(importing.run(Path(file).expanduser(), source=source, is_rehearsal=is_rehearsal))
+    return asyncio.run(importing.run(expanded(file), source=source, is_rehearsal=is_rehearsal))
 
 
 @brim.command()

@@ -48,9 +48,10 @@ def drop_output() -> None:
 
 def exit_code(error: BrimError) -> int:
     """Return what a command ends with that fails like this."""
+    from brim.core.attaching import AttachmentError
     from brim.core.errors import AgentLoadError, SettingsError
 
-    return WRONG if isinstance(error, SettingsError | AgentLoadError) else FAILED
+    return WRONG if isinstance(error, SettingsError | AgentLoadError | AttachmentError) else FAILED
 
 
 def _told(error: Exception) -> int:

@@ -151,6 +151,15 @@ def test_other_pastes_are_text(folder, text):
     assert pasted_files(str(folder)) == []
 
 
+async def test_files_of_one_name_are_told_apart(folder):
+    (folder / "src/a.py").write_text("the other")
+    found = await Gatherer(folder).gather("@a.py @src/a.py")
+    assert [(one.name, one.text) for one in found.attachments] == [
+        ("a.py", "text of a.py"),
+        ("src/a.py", "the other"),
+    ]
+
+
 async def test_what_is_in_no_file_is_held_under_a_name(folder):
     gatherer = Gatherer(folder)
     one = attachment("pasted.txt", b"long", kind="text", media_type="text/plain")
