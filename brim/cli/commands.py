@@ -104,6 +104,7 @@ def _can_be_session(name: str) -> bool:
 )
 def ask(
     text: tuple[str, ...],
+    *,
     as_json: bool,
     no_save: bool,
     over_budget: bool,
