@@ -22,27 +22,31 @@ MESSAGE_ADDED = """
 TOUCHED = "UPDATE sessions SET updated_at = max(updated_at, :at) WHERE id = :id"
 
 
-def _grown(column: str) -> str:
+def _grown(table: str, column: str) -> str:
     """Return the sum of a column of money and a value, as far as an integer holds it."""
-    return f"{column} = max(min({column} + :{column}, {MOST_PICOS}), -{MOST_PICOS})"
+    grown = f"CAST({table}.{column} AS NUMERIC) + :{column}"
+    return f"{column} = max(min({grown}, {MOST_PICOS}), -{MOST_PICOS})"
 
 
 TURN_COUNTED = f"""
     UPDATE sessions
-    SET updated_at = max(updated_at, :at), tokens = tokens + :tokens, {_grown("cost")}, {_grown("cache_saved")},
-        turns = turns + 1, priced_turns = priced_turns + :priced_turns, turn_tokens = :turn_tokens
+    SET updated_at = max(updated_at, :at), tokens = tokens + :tokens, {_grown("sessions", "cost")},
+        {_grown("sessions", "cache_saved")}, turns = turns + 1, priced_turns = priced_turns + :priced_turns, turn_tokens = :turn_tokens
     WHERE id = :id
 """
-BESIDES_COUNTED = f"UPDATE sessions SET tokens = tokens + :tokens, {_grown('cost')} WHERE id = :id"
+BESIDES_COUNTED = (
+    f"UPDATE sessions SET tokens = tokens + :tokens, {_grown('sessions', 'cost')} WHERE id = :id"
+)
 _TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 SPENT = f"""
     INSERT INTO spending (day, model, turns, priced_turns, {", ".join(_TOKENS)}, estimated, cost, cache_saved)
     VALUES (:day, :model, :turns, :priced_turns, {", ".join(f":{name}" for name in _TOKENS)}, :estimated, :cost,
             :cache_saved)
     ON CONFLICT (day, model) DO UPDATE SET
-        turns = turns + :turns, priced_turns = priced_turns + :priced_turns,
-        {", ".join(f"{name} = {name} + :{name}" for name in _TOKENS)},
-        estimated = max(estimated, :estimated), {_grown("cost")}, {_grown("cache_saved")}
+        turns = spending.turns + :turns, priced_turns = spending.priced_turns + :priced_turns,
+        {", ".join(f"{name} = spending.{name} + :{name}" for name in _TOKENS)},
+        estimated = max(spending.estimated, :estimated), {_grown("spending", "cost")},
+        {_grown("spending", "cache_saved")}
 """
 SPENDING = "SELECT * FROM spending WHERE day >= ? ORDER BY day, model"
 FORESEEN = """
@@ -51,7 +55,10 @@ FORESEEN = """
     ORDER BY created_at DESC LIMIT ?
 """
 MODEL_FACTS = "SELECT estimator, window_tokens FROM models WHERE model = ?"
-KEEP_MODEL_FACTS = "INSERT OR REPLACE INTO models (model, estimator, window_tokens) VALUES (?, ?, ?)"
+KEEP_MODEL_FACTS = """
+    INSERT INTO models (model, estimator, window_tokens) VALUES (?, ?, ?)
+    ON CONFLICT (model) DO UPDATE SET estimator = excluded.estimator, window_tokens = excluded.window_tokens
+"""
 
 # A path has no forks, so its rows come as they are found: from its end back to its beginning.
 _PATH = """
@@ -83,7 +90,7 @@ WINDOW_BACK = (
     _WHOLE
     + """
     SELECT messages.* FROM path CROSS JOIN messages AS weights INDEXED BY messages_path ON weights.id = path.id
-    CROSS JOIN messages ON messages.id = path.id WHERE weights.in_window
+    CROSS JOIN messages ON messages.id = path.id WHERE weights.in_window = 1
 """
 )
 PATH_TO_BACK = _PATH.format(start=":message", bound="") + f"SELECT messages.* {_ROWS}"
@@ -130,8 +137,8 @@ GROW_WINDOW = """
     WHERE id = :id
 """
 WEIGH = "UPDATE messages SET tokens = ?, tokens_estimated = ? WHERE id = ? AND session_id = ?"
-LEAVE = "UPDATE messages SET in_window = 0 WHERE id = ? AND session_id = ? AND NOT pinned"
-RETURN = "UPDATE messages SET in_window = 1 WHERE id = ? AND session_id = ? AND NOT left_out"
+LEAVE = "UPDATE messages SET in_window = 0 WHERE id = ? AND session_id = ? AND pinned = 0"
+RETURN = "UPDATE messages SET in_window = 1 WHERE id = ? AND session_id = ? AND left_out = 0"
 SHORTEN = """
     UPDATE messages SET shortened_chars = ?, tokens = ?, tokens_estimated = 1 WHERE id = ? AND session_id = ?
 """
