@@ -33,7 +33,7 @@ class Paths:
         """
         environment = os.environ if environment is None else environment
         if named := environment.get("BRIM_HOME", "").strip():
-            home = Path(os.path.expanduser(named)).absolute()  # noqa: PTH111 - unlike Path's, it never raises
+            home = expanded(named).absolute()
             return cls(config=home, data=home, state=home, cache=home / "cache")
         from platformdirs import PlatformDirs
 
@@ -93,3 +93,8 @@ def _make(folder: Path) -> None:
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def expanded(named: str) -> Path:
+    """Return the path that a person means; a ``~`` that is nobody's home stays as it is."""
+    return Path(os.path.expanduser(named))  # noqa: PTH111 - unlike Path's, it never raises

@@ -59,6 +59,11 @@ class LibraryCommands:
 
         await export_all(self._screen, self._controller, ids.split())
 
+    async def import_archive(self, argument: str) -> None:
+        from brim.tui.importing import import_archive
+
+        await import_archive(self._screen, self._controller, argument)
+
     async def title(self, _: str) -> None:
         from brim.tui.organising import write_title
 
@@ -114,3 +119,8 @@ class LibraryCommands:
         from brim.tui.branching import fork
 
         await fork(self._screen, self._controller, message_id)
+
+    async def origin(self, _: str) -> None:
+        from brim.tui.branching import show_origin
+
+        await show_origin(self._screen, self._controller)

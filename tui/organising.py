@@ -13,6 +13,7 @@ from brim.tui.choosing import ask
 from brim.tui.exporting import export
 from brim.tui.screens.deciding import DecidingScreen
 from brim.tui.screens.picker import Choice, PickerScreen
+from brim.tui.screens.working import Say, WorkingScreen
 
 if TYPE_CHECKING:
     from brim.core.types import Session
@@ -94,12 +95,27 @@ async def delete(screen: ChatScreen, controller: ChatController, ids: Sequence[s
 async def export_all(screen: ChatScreen, controller: ChatController, ids: Sequence[str]) -> None:
     """Write each session to a file of its own."""
     sessions = await _sessions(controller, ids)
-    sentence = ""
-    for session in sessions:
-        sentence = await export(controller.manager, session, "")
-    if len(sessions) > 1:
-        sentence = f"Exported {len(sessions)} sessions, each to a file of its own in this folder."
-    _done(screen, sentence)
+    if len(sessions) == 1:
+        _done(screen, await export(controller.manager, sessions[0], ""))
+        return
+    written = 0
+
+    async def work(show: Say, add: Say) -> Sequence[str]:
+        nonlocal written
+        for number, session in enumerate(sessions, 1):
+            show(f"{number:,} of {len(sessions):,}: {session.display_title}")
+            try:
+                await export(controller.manager, session, "")
+                written += 1
+            except BrimError as error:
+                add(f"{session.display_title}: {error.sentence}")
+        return [f"Exported {written:,} sessions, each to a file of its own in this folder."]
+
+    stopped = "Stopped. The files that were written stay."
+    title = f"Export {len(sessions):,} sessions"
+    _done(
+        screen, await screen.brim.push_screen_wait(WorkingScreen(title, work, stopped=stopped, closes=True))
+    )
 
 
 async def write_title(screen: ChatScreen, controller: ChatController) -> None:

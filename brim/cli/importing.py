@@ -11,9 +11,8 @@ from brim.cli.output import write
 from brim.cli.pipe import Progress
 from brim.core.importing import Kind, Position, Problem, detect
 from brim.core.importing.taking import Report, take_in
+from brim.core.importing.words import STOPPED, problems_line, progress_line, result_line
 from brim.core.text import visible_line
-
-_NAMES = {Kind.CHATGPT: "ChatGPT", Kind.CLAUDE: "Claude", Kind.LLM: "llm", Kind.BRIM: "brim"}
 
 
 async def run(path: Path, *, source: str | None, is_rehearsal: bool) -> int:
@@ -28,11 +27,7 @@ async def run(path: Path, *, source: str | None, is_rehearsal: bool) -> int:
     line = Progress()
 
     def progress(report: Report, position: Position) -> None:
-        file = f" {visible_line(position.file)[:40]}," if position.file else ""
-        line.show(
-            f"{_NAMES[kind]}:{file} {position.share:.0%}, {report.sessions:,} sessions, "
-            f"{report.messages:,} messages"
-        )
+        line.show(progress_line(kind, report, position))
 
     def problem(found: Problem) -> None:
         line.show("")
@@ -45,28 +40,10 @@ async def run(path: Path, *, source: str | None, is_rehearsal: bool) -> int:
             )
         except asyncio.CancelledError:
             line.show("")
-            complain("Stopped. What has come is kept; the same command goes on from there.")
+            complain(STOPPED)
             raise
         finally:
             line.show("")
-    write(_said(report, kind, is_rehearsal=is_rehearsal))
+    said = [result_line(kind, report, is_rehearsal=is_rehearsal), problems_line(report)]
+    write(" ".join(filter(None, said)))
     return FAILED if report.problems and not report.sessions else DONE
-
-
-def _said(report: Report, kind: Kind, *, is_rehearsal: bool) -> str:
-    """Return one sentence for what came of it."""
-    if not report.sessions and not report.problems:
-        return f"There is nothing in this archive of {_NAMES[kind]}."
-    counts = [
-        f"{report.new:,} {'session' if report.new == 1 else 'sessions'} new",
-        f"{report.grown:,} grown",
-        f"{report.known:,} known already",
-    ]
-    messages = f"{report.messages:,} {'message' if report.messages == 1 else 'messages'}"
-    added = f"{messages} {'would be added' if is_rehearsal else 'added'}"
-    failed = (
-        f" {report.problems:,} {'thing' if report.problems == 1 else 'things'} could not be read, as told above."
-        if report.problems
-        else ""
-    )
-    return f"{_NAMES[kind]}: {', '.join(counts)}; {added}.{failed}"

@@ -211,6 +211,40 @@ async def test_forking_opens_a_session_of_its_own(tmp_path: Path) -> None:
         assert len(await app.manager.transcript(first)) == 4
 
 
+async def test_a_fork_says_that_it_is_one_and_leads_to_where_it_is_from(tmp_path: Path) -> None:
+    async with brim(tmp_path, Counted()) as (app, pilot):
+        await ask(app, pilot, "alpha")
+        await answered(app, pilot, "Answer 1")
+        await ask(app, pilot, "/origin")
+        await wait_until(pilot, lambda: "not forked" in " ".join(toasts(app)))
+        first = shown(app).id
+        await ask(app, pilot, "/regenerate")
+        await answered(app, pilot, "Answer 2")
+        transcript(app).focus()
+        await pilot.press("left")
+        await sees(app, pilot, "Answer 1 to: alpha")
+        app.chat.composer.focus()
+        await ask(app, pilot, "/fork")
+        await wait_until(pilot, lambda: shown(app).id != first)
+        await sees(app, pilot, "fork (/origin)")
+        fork = shown(app).id
+        app.chat.composer.focus()
+        await app.manager.branches.show((await app.manager.branches.tree(first))[-1].id)
+        await ask(app, pilot, "/origin")
+        await wait_until(pilot, lambda: shown(app).id == first)
+        await sees(app, pilot, "Answer 1 to: alpha")
+        assert "fork (/origin)" not in screen_text(app)
+        app.chat.composer.focus()
+        await app.manager.library.delete([first])
+        app.chat.commands.run("open_session", fork)
+        await wait_until(pilot, lambda: shown(app).id == fork)
+        await ask(app, pilot, "/origin")
+        await wait_until(pilot, lambda: "is in the bin" in toasts(app)[-1])
+        await app.manager.library.erase([first])
+        await ask(app, pilot, "/origin")
+        await wait_until(pilot, lambda: "is gone" in toasts(app)[-1])
+
+
 async def fill(folder: Path, count: int) -> tuple[str, str]:
     """Keep a long session in which the prompt in the middle has an answer beside the one that goes on."""
     store = SQLiteStore(folder / "brim.db")

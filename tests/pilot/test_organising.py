@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -200,7 +201,16 @@ async def test_all_that_are_chosen_are_exported(tmp_path: Path, monkeypatch: pyt
         await pilot.press("space", "space", "x")
         await wait_until(pilot, lambda: bool(toasts(app)))
         assert "Exported 2 sessions" in toasts(app)[-1]
+        assert app.screen is app.chat
         assert len(list(out.iterdir())) == 2
+        await pilot.press("home", "space", "space")
+        out.rename(tmp_path / "elsewhere")
+        shutil.rmtree(tmp_path / "elsewhere")
+        await pilot.press("x")
+        await sees(app, pilot, "could not be written")
+        await sees(app, pilot, "Exported 0 sessions")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.screen is app.chat)
 
 
 async def test_a_click_with_ctrl_chooses(tmp_path: Path) -> None:
