@@ -7,7 +7,8 @@
     ├── AgentLoadError           a person's own agent cannot be loaded
     ├── SessionNotFoundError     no session, or more than one, has that name
     ├── StoreError               the data file cannot be read or written
-    │   └── NewerStoreError      it was written by a newer brim
+    │   ├── NewerStoreError      it was written by a newer brim
+    │   └── StoreUnreachableError  the server that keeps the data cannot be reached
     ├── SessionBusyError         a turn of the session is running, here or in another brim
     ├── CleanupWantedError       a prompt needs a cleanup, and the person wants to be asked
     ├── WindowFullError          a prompt does not fit into the window
@@ -60,6 +61,10 @@ class StoreError(BrimError):
 
 class NewerStoreError(StoreError):
     """The data file was written by a newer version and is left untouched."""
+
+
+class StoreUnreachableError(StoreError):
+    """The server that keeps the data cannot be reached, or has gone away; it may come back."""
 
 
 class SessionBusyError(BrimError):

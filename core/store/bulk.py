@@ -31,6 +31,9 @@ _UNFIT = (
 )
 """What a value raises that cannot be kept; all else is a fault of the file."""
 
+NOTHING_CHANGED = "UPDATE session_count SET listed = listed"
+"""Makes a transaction one that writes."""
+
 _KNOWN = "SELECT id, session_id, role, chars FROM messages WHERE id IN ({marks})"
 _GROWN = """
     UPDATE sessions SET
@@ -53,7 +56,7 @@ def take_in(
     """
     taken = []
     if not conversations:  # so that there is something to bring to the disk
-        file.execute("UPDATE session_count SET listed = listed")
+        file.execute(NOTHING_CHANGED)
     file.execute("SAVEPOINT import_all")
     for conversation in conversations:
         file.execute("SAVEPOINT import_one")

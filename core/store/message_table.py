@@ -116,10 +116,17 @@ def interrupt(is_gone: Callable[[str], bool], file: sqlite3.Connection) -> list[
     """
     ended = []
     for writer in gone_writers(is_gone, file):
-        for row in file.execute(queries.STREAMING_OF_WRITER, (writer,)).fetchall():
-            message = _so_far(message_of(row), file)
-            _interrupt(message, file)
-            ended.append(message.id)
+        ended += interrupt_rows(file.execute(queries.STREAMING_OF_WRITER, (writer,)).fetchall(), file)
+    return ended
+
+
+def interrupt_rows(rows: Iterable[sqlite3.Row], file: sqlite3.Connection) -> list[str]:
+    """End the answers of these rows, as `interrupt` does; returns their ids."""
+    ended = []
+    for row in rows:
+        message = _so_far(message_of(row), file)
+        _interrupt(message, file)
+        ended.append(message.id)
     return ended
 
 

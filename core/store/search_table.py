@@ -16,13 +16,13 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from math import exp
 from operator import itemgetter
 from typing import Any
 
 from brim.core.folding import fold
 from brim.core.search import Found, Hit, Query, Term, excerpt
 from brim.core.store.rows import from_micros, storable, to_micros
+from brim.core.store.sieve import SCORED_CHARS, Sieve
 from brim.core.types import now
 
 PART_BITS = 16
@@ -37,11 +37,8 @@ ENOUGH_S = 0.05
 
 _BATCH = 250
 _WAITING_LOOKED_AT = 500
-_SCORED_CHARS = 20_000
 _LOOK_AT_CLOCK = 16
 _MOST_MONTHS = 240
-_RECENT_DAYS = 90.0
-_DAY_MICROS = 86_400_000_000
 _DAY, _MONTH, _YEAR = timedelta(days=1), timedelta(days=32), timedelta(days=366)
 
 _TABLE = """
@@ -66,7 +63,7 @@ _BACKLOG = f"""
 """
 _CANDIDATE = f"""
     messages.rowid AS number, role, messages.model AS model, messages.created_at AS created_at, chars,
-    iif(chars <= {_SCORED_CHARS}, content, substr(content, 1, {_SCORED_CHARS})) AS content
+    iif(chars <= {SCORED_CHARS}, content, substr(content, 1, {SCORED_CHARS})) AS content
 """
 _LOOK = """
     SELECT {candidate} FROM search_{part}
@@ -242,14 +239,13 @@ def _hit(query: Query, row: sqlite3.Row) -> Hit:
     )
 
 
-class _Look:
+class _Look(Sieve):
     """One look for messages, newest first, until there are enough."""
 
     def __init__(self, query: Query, file: sqlite3.Connection) -> None:
+        super().__init__(query)
         self._query = query
         self._file = file
-        self._found: dict[int, tuple[int, str, list[int]]] = {}
-        """When each message was made, its folded text, and how often each term is there; by number."""
         self._tagged = _tagged(query.tags, file) if query.tags else None
         self._end = time.monotonic() + ENOUGH_S
 
@@ -257,7 +253,7 @@ class _Look:
         """Look; returns the number before which was not looked, ``None`` if all was."""
         if before is None:
             for row in self._rows(_LOOK_AT_WAITING, "search_waiting.number", 0, {}):
-                self._take(row)
+                self.take(row)
         top = before if before is not None else 1 << 62
         for kept in _parts(self._file):
             part = int(kept["part"])
@@ -266,11 +262,11 @@ class _Look:
             sql = _LOOK.replace("{part}", str(part))
             values = {"match": match_of(self._query, kept["first_at"], kept["last_at"]), "before": top}
             for count, row in enumerate(self._rows(sql, f"search_{part}.rowid", part, values), 1):
-                self._take(row)
+                self.take(row)
                 is_time = count % _LOOK_AT_CLOCK == 0 and time.monotonic() > self._end
-                if len(self._found) >= CANDIDATES or (is_time and self._found):
+                if self.count >= CANDIDATES or (is_time and self.count):
                     return int(row["number"])
-            if self._found and time.monotonic() > self._end:
+            if self.count and time.monotonic() > self._end:
                 return part << PART_BITS
         return None
 
@@ -303,46 +299,6 @@ class _Look:
 
     def _all_tagged(self) -> list[int]:
         return [number for numbers in (self._tagged or {}).values() for number in numbers]
-
-    def _take(self, row: sqlite3.Row) -> None:
-        """Keep a message if its text and its marks really fit."""
-        query = self._query
-        if (query.roles and row["role"] not in query.roles) or row["role"] in query.not_roles:
-            return
-        model = fold(row["model"] or "")
-        if (query.models and not _is_one(query.models, model)) or _is_one(query.not_models, model):
-            return
-        folded = fold(row["content"])
-        times = [len(term.pattern.findall(folded)) for term in query.terms]
-        # What lies behind the part that is read is taken on trust.
-        if row["chars"] > _SCORED_CHARS or (all(times) and not query.excludes(folded)):
-            self._found[row["number"]] = (row["created_at"], folded, times)
-
-    def best(self) -> list[int]:
-        """Return the numbers of what was found, best first."""
-        average = sum(len(folded) for _, folded, _ in self._found.values()) / (len(self._found) or 1) or 1.0
-        present = to_micros(now())
-        scores = {}
-        for number, (created_at, folded, times) in self._found.items():
-            age_days = max(0, present - created_at) / _DAY_MICROS
-            length = 0.3 + 0.9 * len(folded) / average
-            scores[number] = 0.5 * exp(-age_days / _RECENT_DAYS) + sum(
-                count / (count + length) + _exactness(term, folded)
-                for term, count in zip(self._query.terms, times, strict=True)
-            )
-        return sorted(scores, key=lambda number: (scores[number], number), reverse=True)
-
-
-def _exactness(term: Term, folded: str) -> float:
-    """Return what it adds to the score that a term is there as it was typed. The rest of the score is as in BM25:
-    less for each further time and in longer texts. How rare a word is does not matter, since all are there."""
-    score = 0.25 if term.is_prefix and term.whole_pattern.search(folded) else 0.0
-    return score + (0.5 if term.literal and term.literal in folded else 0.0)
-
-
-def _is_one(models: Sequence[tuple[str, ...]], folded: str) -> bool:
-    """Whether one of the wanted models is meant by a folded id."""
-    return any(Term(wanted, is_prefix=True).pattern.search(folded) for wanted in models)
 
 
 def _tagged(tags: Sequence[str], file: sqlite3.Connection) -> dict[int, list[int]]:
