@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from brim.core.attachments import Attachment
     from brim.core.gathering import Gathered, Gatherer
     from brim.core.sessions import SessionManager
+    from brim.core.types import Message
     from brim.tui.screens.chat import ChatScreen
 
 PASTED_NAME = "pasted.txt"
@@ -42,6 +43,16 @@ class Attaching:
 
             self._gatherer = Gatherer(self._screen.composer.folder)
         return self._gatherer
+
+    def begin(self, name: str) -> None:
+        """Put the mention of a file at the cursor; without a name its beginning, to be completed."""
+        from brim.core.mentions import mention_of
+
+        composer = self._screen.composer
+        row, column = composer.cursor_location
+        gap = " " if column and not composer.document.get_line(row)[column - 1].isspace() else ""
+        composer.insert(f"{gap}{mention_of(name)} " if name else f"{gap}@")
+        composer.focus()
 
     def with_mentions(self, text: str, attachments: Sequence[Attachment]) -> str:
         """Return a text that comes back into the composer, with a mention of each file that goes with it."""
@@ -75,6 +86,30 @@ class Attaching:
     def forget(self) -> None:
         """Name no files: the draft is another one."""
         self._screen.attached_line.show([])
+
+    # --- what went along ------------------------------------------------------------------------------
+
+    async def draw(self, message: Message) -> None:
+        """Make small pictures of the images of a message, and show them in the transcript."""
+        from brim.tui.thumbnails import thumbnail
+
+        screen = self._screen
+        if screen.controller is None:
+            return
+        (full,) = await screen.controller.manager.library.with_files([message])
+        ground = screen.transcript.background_colors[1].rgb
+        images = [one for one in full.attachments if one.kind == "image"]
+        drawn = {one.id: await asyncio.to_thread(thumbnail, one.data, ground) for one in images}
+        screen.transcript.set_pictures(drawn)
+
+    async def show(self, manager: SessionManager, message_id: str, file_id: str) -> None:
+        """Let the person look at the files of a message, one of them first."""
+        from brim.tui.screens.looking import LookingScreen
+
+        (message,) = await manager.library.with_files(await manager.messages_by_id([message_id]))
+        number = next((n for n, one in enumerate(message.attachments) if one.id == file_id), 0)
+        if message.attachments:
+            self._screen.brim.push_screen(LookingScreen(message.attachments, number))
 
     # --- sending --------------------------------------------------------------------------------------
 

@@ -161,6 +161,15 @@ class Commands(LibraryCommands):
 
         self._app.tell(await export(self._controller.manager, self._controller.shown_session(), argument))
 
+    def open_file(self, _: str) -> None:
+        self._screen.transcript.action_open_file()
+
+    async def show_file(self, ids: str) -> None:
+        await self._screen.attaching.show(self._controller.manager, *ids.split())
+
+    def attach(self, argument: str) -> None:
+        self._screen.attaching.begin(argument)
+
     # --- answers --------------------------------------------------------------------------------------
 
     async def welcome(self, _: str) -> None:

@@ -256,3 +256,56 @@ async def test_a_long_text_goes_along_as_a_file(files: Path) -> None:
         await ask(app, pilot, f"sum up {mention}")
         await sees(app, pilot, "An answer.")
         assert [(one.name, one.text) for one in agent.asked[0].attachments] == [("pasted.txt", "long " * 50)]
+
+
+@pytest.mark.filterwarnings("ignore:Image.Image.getdata is deprecated:DeprecationWarning")  # by textual-image
+async def test_images_stand_small_in_the_transcript_and_large_in_a_screen_of_their_own(files: Path) -> None:
+    async with app_in(files) as (app, pilot):
+        await ask(app, pilot, "look @dot.png @apple.py")
+        await sees(app, pilot, "An answer.")
+        await sees(app, pilot, "▀▀▀▀▀▀▀▀")
+        assert "▣ dot.png · 40×30" in screen_text(app)
+        app.chat.transcript.focus()
+        await pilot.press("o")
+        await sees(app, pilot, "dot.png · 1/2 · 40×30")
+        from textual_image.widget import HalfcellImage
+
+        shown = app.screen.query_one(HalfcellImage)
+        await wait_until(pilot, lambda: shown.size.width > 0)
+        await pilot.press("right")
+        await sees(app, pilot, "text of apple.py")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: app.screen is app.chat)
+
+
+async def test_a_click_on_a_file_opens_it_also_after_the_file_has_changed(files: Path) -> None:
+    async with app_in(files) as (app, pilot):
+        await ask(app, pilot, "read @apple.py")
+        await sees(app, pilot, "An answer.")
+        (files / "apple.py").write_text("something else")
+        lines = screen_text(app).splitlines()
+        row = next(number for number, line in enumerate(lines) if "≡ apple.py" in line)
+        await pilot.click(offset=(lines[row].index("≡"), row))
+        await sees(app, pilot, "text of apple.py")
+
+
+async def test_a_broken_image_of_an_import_breaks_nothing(files: Path) -> None:
+    from brim.core.attachments import attachment
+
+    broken = attachment("x.png", b"\x89PNG\r\n\x1a\nbroken", kind="image", media_type="image/png")
+    async with app_in(files) as (app, pilot):
+        controller = app.chat.controller
+        assert controller is not None
+        await controller.send("look", [broken])
+        await sees(app, pilot, "▣ x.png")
+        app.chat.transcript.focus()
+        await pilot.press("o")
+        await sees(app, pilot, "The image cannot be decoded.")
+
+
+async def test_attach_as_a_command_begins_a_mention(files: Path) -> None:
+    async with app_in(files) as (app, pilot):
+        app.chat.commands.run("attach", "two words.txt")
+        await wait_until(pilot, lambda: app.chat.composer.text == '@"two words.txt" ')
+        app.chat.commands.run("attach")
+        await wait_until(pilot, lambda: "src/" in offered(app))

@@ -265,6 +265,14 @@ class ChatScreen(Screen[None]):
     def _retry_wanted(self, event: Transcript.RetryWanted) -> None:
         self.commands.run("regenerate_message", event.message_id)
 
+    @on(Transcript.PicturesWanted)
+    def _pictures_wanted(self, event: Transcript.PicturesWanted) -> None:
+        self.run_worker(self.attaching.draw(event.message), group="pictures")
+
+    @on(Transcript.FileWanted)
+    def _file_wanted(self, event: Transcript.FileWanted) -> None:
+        self.commands.run("show_file", f"{event.message_id} {event.file_id}")
+
     @on(Transcript.MarkWanted)
     def _mark_wanted(self, event: Transcript.MarkWanted) -> None:
         self.commands.run(event.wish, event.message_id)

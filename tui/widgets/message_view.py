@@ -20,6 +20,7 @@ from brim.tui.widgets.transcript_inks import TranscriptInks
 if TYPE_CHECKING:
     from brim.core.types import Message, ToolCall
     from brim.tui.render.document import MarkdownDocument
+    from brim.tui.thumbnails import Thumbnail
 
 BAR = "│ "
 
@@ -50,6 +51,8 @@ class MessageView:
         self.branch: tuple[int, int] | None = None
         """Which of how many messages beside each other it is."""
         self.receipt = ReceiptView()
+        self.pictures: dict[str, Thumbnail] = {}
+        """Small pictures of the images that went with it, by the ids of the attachments."""
         self.sections: list[Section] = []
         self.height = 0
         self.changed_row = 0
@@ -228,7 +231,7 @@ class MessageView:
         yield _lines("header", [shapes.header(message, inks, width, live=self.live, branch=self.branch)])
         yield from self._build_reasoning(width, inks)
         yield from self._build_body(width, inks, parts)
-        yield from file_sections(message, inks, width)
+        yield from file_sections(message, inks, width, self.pictures)
         if self.waiting and not self.content:
             words = visible(self.waiting).replace("\n", " ")
             yield _lines("waiting", shapes.wrapped(f"{words} …", "◌ ", inks.markdown.dim, width))

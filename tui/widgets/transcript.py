@@ -15,6 +15,7 @@ from textual.actions import SkipAction
 from brim.tui.pacing import Pacer
 from brim.tui.widgets.transcript_branches import TranscriptBranches, View
 from brim.tui.widgets.transcript_column import MOVE_BUDGET_S
+from brim.tui.widgets.transcript_files import TranscriptFiles
 from brim.tui.widgets.transcript_find import Hit
 from brim.tui.widgets.transcript_finding import TranscriptFinding
 from brim.tui.widgets.transcript_inks import TranscriptInks
@@ -31,7 +32,7 @@ DEFAULT_HINT = (
 )
 
 
-class Transcript(TranscriptFinding, TranscriptBranches, can_focus=True):
+class Transcript(TranscriptFinding, TranscriptBranches, TranscriptFiles, can_focus=True):
     """Shows a session's messages and lets the person read, fold, select, copy and find.
 
     Args:
