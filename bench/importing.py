@@ -1,4 +1,8 @@
-"""How fast a ChatGPT export is imported, and in how much memory: ``python bench/importing.py``."""
+"""How fast a ChatGPT export is imported, and in how much memory: ``python bench/importing.py``.
+
+Beside it stands how fast bare SQLite puts the same rows into a file of the same schema: nothing that imports can be
+faster than that.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,21 @@ import json
 import os
 import random
 import resource
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from library import Words
 
 from brim.core.importing import Kind
-from brim.core.importing.taking import take_in
+from brim.core.importing.taking import BATCH, take_in
+from brim.core.store.migrate import migrate
 from brim.core.store.sqlite import SQLiteStore
 
 SIZES = tuple(int(size) for size in os.environ.get("BENCH_IMPORT", "20000,200000").split(","))
@@ -102,34 +109,58 @@ def one(archive: Path, home: Path) -> None:
     print(json.dumps([messages, took, worked, peak]))
 
 
+def bare(source: Path, home: Path) -> None:
+    """Put the rows of an imported file into a new one with nothing but SQLite; print as `one` does."""
+    path = home / "bare.db"
+    migrate(path)
+    with (
+        closing(sqlite3.connect(source)) as rows,
+        closing(sqlite3.connect(path, isolation_level=None)) as file,
+    ):
+        file.execute("PRAGMA foreign_keys = ON")
+        took = worked = 0.0
+        messages = 0
+        for table, size in (("sessions", 1 << 30), ("messages", BATCH)):
+            found = rows.execute(f"SELECT * FROM {table} ORDER BY rowid")
+            columns = [each[0] for each in found.description]
+            insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+            while batch := found.fetchmany(size):
+                started, began = time.perf_counter(), time.process_time()
+                file.execute("BEGIN IMMEDIATE")
+                file.executemany(insert, batch)
+                file.execute("COMMIT")
+                took += time.perf_counter() - started
+                worked += time.process_time() - began
+                messages += len(batch) if table == "messages" else 0
+    print(json.dumps([messages, took, worked, 0]))
+
+
+def _measured(*arguments: str) -> list[float]:
+    done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, check=True)
+    told: list[float] = json.loads(done.stdout)
+    return told
+
+
 def main() -> None:
     """Measure all sizes, each in a process of its own."""
-    print("first and again: messages a second, and (in brackets) those of a second of CPU")
-    print(f"{'messages':>10} {'file':>9} {'first':>20} {'again':>20} {'peak':>9}")
+    print("first, again and bare SQLite: messages a second, and (in brackets) those of a second of CPU")
+    print(f"{'messages':>10} {'file':>9} {'first':>20} {'again':>20} {'bare':>20} {'peak':>9}")
     for size in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / "conversations.json"
             write(archive, size)
-            told = []
-            for _ in range(2):
-                done = subprocess.run(
-                    [sys.executable, __file__, str(archive), folder],
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                )
-                told.append(json.loads(done.stdout))
-            messages, first, first_cpu, peak = told[0]
-            _, again, again_cpu, _ = told[1]
-            megabytes = archive.stat().st_size / 1e6
-            print(
-                f"{messages:>10,} {megabytes:>6.0f} MB {messages / first:>8,.0f} ({messages / first_cpu:>9,.0f}) "
-                f"{messages / again:>8,.0f} ({messages / again_cpu:>9,.0f}) {peak:>6.0f} MB"
+            first, again = (_measured("one", str(archive), folder) for _ in range(2))
+            alone = _measured("bare", str(Path(folder) / "brim.db"), folder)
+            rates = " ".join(
+                f"{first[0] / took:>8,.0f} ({first[0] / worked:>9,.0f})"
+                for _, took, worked, _ in (first, again, alone)
             )
+            megabytes = archive.stat().st_size / 1e6
+            print(f"{first[0]:>10,} {megabytes:>6.0f} MB {rates} {first[3]:>6.0f} MB")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        one(Path(sys.argv[1]), Path(sys.argv[2]))
+    if len(sys.argv) == 4:
+        {"one": one, "bare": bare}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
     else:
         main()

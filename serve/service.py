@@ -82,7 +82,7 @@ class Service:
             await self.allowance.end_turn(caller.name, caller.key, tokens)
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
