@@ -136,6 +136,11 @@ def gone_writers(is_gone: Callable[[str], bool], file: sqlite3.Connection) -> li
     return [writer for writer in writers if writer is None or is_gone(writer)]
 
 
+def is_streaming(message_id: str, file: sqlite3.Connection) -> bool:
+    """Whether an answer is being written. Raises `SessionNotFoundError`."""
+    return bool(_state(message_id, file)["status"] == Status.STREAMING)
+
+
 def streaming_elsewhere(writer: str, file: sqlite3.Connection) -> frozenset[str]:
     """Return the ids of the sessions with answers that others than ``writer`` are writing."""
     return frozenset(row["session_id"] for row in file.execute(queries.STREAMING_ELSEWHERE, (writer,)))

@@ -8,17 +8,8 @@ import pytest
 
 from brim.core.store.protocol import ModelFacts, Prediction
 from brim.core.store.rows import MOST_TOKENS
-from brim.core.store.sqlite import SQLiteStore
 from brim.core.types import Message, PromptParts, Session, Status, now
 from brim.core.usage import Usage
-
-
-@pytest.fixture
-async def store(tmp_path):
-    store = SQLiteStore(tmp_path / "brim.db")
-    await store.open()
-    yield store
-    await store.aclose()
 
 
 async def turn(store, session, parts=None, **fields):

@@ -1,21 +1,12 @@
-"""What changes what the model sees: weights, pins, leave-outs, cleanups and their summaries, on a real file."""
+"""What changes what the model sees: weights, pins, leave-outs, cleanups and their summaries, on every kind of store."""
 
 import asyncio
 
 import pytest
 
 from brim.core.errors import SessionNotFoundError
-from brim.core.store.sqlite import SQLiteStore
 from brim.core.types import CleanupReceipt, Message, PromptParts, Session, Status, Summary
 from brim.core.usage import Usage
-
-
-@pytest.fixture
-async def store(tmp_path):
-    store = SQLiteStore(tmp_path / "brim.db")
-    await store.open()
-    yield store
-    await store.aclose()
 
 
 async def talk(store, count):

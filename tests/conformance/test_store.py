@@ -1,4 +1,4 @@
-"""The store's own promises, on a real file."""
+"""The store's own promises, on every kind of store."""
 
 import asyncio
 from datetime import timedelta
@@ -7,7 +7,6 @@ from decimal import Decimal
 import pytest
 
 from brim.core.errors import SessionNotFoundError
-from brim.core.store.sqlite import SQLiteStore
 from brim.core.types import (
     CleanupReceipt,
     Failure,
@@ -20,14 +19,6 @@ from brim.core.types import (
     now,
 )
 from brim.core.usage import Usage
-
-
-@pytest.fixture
-async def store(tmp_path):
-    store = SQLiteStore(tmp_path / "brim.db")
-    await store.open()
-    yield store
-    await store.aclose()
 
 
 async def talk(store, count, **fields):

@@ -3,22 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import pytest
-
 from brim.core.store.protocol import Conversation, TakenAs
-from brim.core.store.sqlite import SQLiteStore
 from brim.core.types import CleanupReceipt, Message, Session, Summary
 from brim.core.usage import Usage
 
 AT = datetime(2024, 5, 6, 7, 8, tzinfo=UTC)
-
-
-@pytest.fixture
-async def store(tmp_path):
-    store = SQLiteStore(tmp_path / "brim.db")
-    await store.open()
-    yield store
-    await store.aclose()
 
 
 def _talk(count, *, session_id="aaaaaaaaaaaaaaaa", **fields):

@@ -1,0 +1,109 @@
+"""Who writes an answer in a session, in the thread of a connection.
+
+A store that writes an answer has a lease on its session, which ends by itself unless it is renewed. Whoever takes a
+lease that has ended ends the answers that were being written under it, in the same transaction. So an answer that
+is still marked as being written is written by who has the lease, and one that lost it finds its answer ended.
+The clock is the server's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from brim.core.store import message_table
+
+_HOLD = "SELECT 1 FROM sessions WHERE id = ? FOR UPDATE"
+_HOLD_BY_MESSAGE = """
+    SELECT 1 FROM sessions WHERE id = (SELECT session_id FROM messages WHERE id = ?) FOR UPDATE
+"""
+_LEASE = """
+    SELECT store, fence, expires_at > clock_timestamp() AS holds FROM leases WHERE session_id = ?
+"""
+_TAKE = """
+    INSERT INTO leases (session_id, store, fence, expires_at)
+    VALUES (?, ?, nextval('fences'), clock_timestamp() + make_interval(secs => ?))
+    ON CONFLICT (session_id) DO UPDATE
+    SET store = excluded.store, fence = excluded.fence, expires_at = excluded.expires_at
+    RETURNING fence
+"""
+_RENEW_ONE = """
+    UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => ?) WHERE session_id = ? AND store = ?
+"""
+_RENEW = "UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => ?) WHERE store = ?"
+_RELEASE = "DELETE FROM leases WHERE session_id = ? AND store = ?"
+_RELEASE_ALL = "DELETE FROM leases WHERE store = ?"
+_ELSEWHERE = "SELECT session_id FROM leases WHERE store <> ? AND expires_at > clock_timestamp()"
+_ABANDONED = """
+    SELECT DISTINCT messages.session_id AS session_id FROM messages
+    LEFT JOIN leases ON leases.session_id = messages.session_id
+    WHERE status = 'streaming' AND (leases.session_id IS NULL OR writer IS DISTINCT FROM CAST(fence AS TEXT)
+        OR (store <> ? AND expires_at <= clock_timestamp()))
+"""
+_STREAMING = "SELECT * FROM messages WHERE session_id = ? AND status = 'streaming'"
+
+
+def hold(session_id: str, file: sqlite3.Connection) -> None:
+    """Keep others from a session until the transaction ends."""
+    file.execute(_HOLD, (session_id,))
+
+
+def hold_by_message(message_id: str, file: sqlite3.Connection) -> None:
+    """Keep others from the session of a message until the transaction ends."""
+    file.execute(_HOLD_BY_MESSAGE, (message_id,))
+
+
+def take(session_id: str, store: str, ttl_s: float, file: sqlite3.Connection) -> int | None:
+    """Take the lease on a session that is held, or renew it; returns its fence.
+
+    Returns ``None`` while another store has it.
+    """
+    row = file.execute(_LEASE, (session_id,)).fetchone()
+    if row is not None and row["store"] == store:
+        file.execute(_RENEW_ONE, (ttl_s, session_id, store))
+        return int(row["fence"])
+    if row is not None and row["holds"]:
+        return None
+    end_answers(session_id, file)
+    return int(file.execute(_TAKE, (session_id, store, ttl_s)).fetchone()[0])
+
+
+def renew(store: str, ttl_s: float, file: sqlite3.Connection) -> None:
+    """Renew the leases of a store, those aside that others have taken meanwhile."""
+    file.execute(_RENEW, (ttl_s, store))
+
+
+def release(session_id: str, store: str, file: sqlite3.Connection) -> None:
+    """Give the lease on a session back."""
+    file.execute(_RELEASE, (session_id, store))
+
+
+def release_all(store: str, file: sqlite3.Connection) -> None:
+    """Give back all leases of a store."""
+    file.execute(_RELEASE_ALL, (store,))
+
+
+def elsewhere(store: str, file: sqlite3.Connection) -> frozenset[str]:
+    """Return the sessions on which other stores have leases."""
+    return frozenset(row["session_id"] for row in file.execute(_ELSEWHERE, (store,)))
+
+
+def abandoned(store: str, file: sqlite3.Connection) -> list[str]:
+    """Return the sessions with answers under no lease, or under another store's that has ended."""
+    return [row["session_id"] for row in file.execute(_ABANDONED, (store,))]
+
+
+def take_back(session_ids: Iterable[str], store: str, file: sqlite3.Connection) -> list[str]:
+    """End the answers of sessions that are abandoned, and the leases on them; returns the ids of the answers."""
+    ended: list[str] = []
+    for session_id in sorted(session_ids):
+        hold(session_id, file)
+        if session_id in abandoned(store, file):
+            ended += end_answers(session_id, file)
+            file.execute("DELETE FROM leases WHERE session_id = ?", (session_id,))
+    return ended
+
+
+def end_answers(session_id: str, file: sqlite3.Connection) -> list[str]:
+    """End the answers of a session that are being written, with the text that had come; returns their ids."""
+    return message_table.interrupt_rows(file.execute(_STREAMING, (session_id,)).fetchall(), file)

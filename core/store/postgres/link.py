@@ -1,0 +1,169 @@
+"""One connection to a PostgreSQL server, which speaks as much of `sqlite3.Connection` as the tables' functions use."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, cast
+
+import psycopg
+from psycopg import sql
+from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumper
+
+from brim.core.errors import StoreError, StoreUnreachableError
+from brim.core.store.postgres.dialect import translated
+from brim.core.store.postgres.rows import Row, incoming, outgoing, row_type
+from brim.core.store.urls import StoreUrl
+
+CONNECT_TIMEOUT_S = 5
+"""How long the server may take to answer a new connection, in whole seconds."""
+
+SCHEMA = "brim"
+"""The schema of the tables where the URL names no other."""
+
+
+class Cursor:
+    """What a statement found."""
+
+    def __init__(self, cursor: psycopg.Cursor[tuple[Any, ...]]) -> None:
+        self._cursor = cursor
+        self.rowcount = cursor.rowcount
+        self._type = row_type(tuple(column.name for column in cursor.description or ()))
+
+    def __iter__(self) -> Iterator[Row]:
+        """Go on with the rows."""
+        while (row := self.fetchone()) is not None:
+            yield row
+
+    def fetchone(self) -> Row | None:
+        """Return the next row, ``None`` after the last."""
+        found = self._cursor.fetchone()
+        return None if found is None else self._type(incoming(found))
+
+    def fetchall(self) -> list[Row]:
+        """Return all further rows."""
+        return [self._type(incoming(found)) for found in self._cursor.fetchall()]
+
+    def close(self) -> None:
+        """Leave the other rows."""
+        self._cursor.close()
+
+
+class Link:
+    """A connection. What it raises is SQLite's where a value cannot be kept, and psycopg's own otherwise.
+
+    Args:
+        url: the server, its database, and who asks.
+    """
+
+    def __init__(self, url: StoreUrl) -> None:
+        self.server = _connected(url)
+        self.is_committing = False
+        """Whether a transaction has come to its end, so that nobody knows whether it was kept if the link breaks."""
+        self.server.adapters.register_dumper(str, StrDumper)
+        self.server.adapters.register_dumper(int, Int8Dumper)
+
+    @property
+    def file(self) -> sqlite3.Connection:
+        """Itself, as the functions of the tables know it."""
+        return cast("sqlite3.Connection", self)
+
+    def begin(self, statements: str) -> int:
+        """Do several statements without values; returns the number that the last one finds."""
+        cursor = self.server.execute(cast("Any", statements))
+        while cursor.nextset():
+            pass
+        found = cursor.fetchone()
+        return int(found[0]) if found else 0
+
+    def interrupt(self) -> None:
+        """Let the statement that runs in another thread end now."""
+        with suppress(psycopg.Error):
+            self.server.cancel_safe(timeout=CONNECT_TIMEOUT_S)
+
+    def execute(self, statement: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> Cursor:
+        """Do a statement."""
+        with _unfit_values():
+            cursor = self.server.cursor()
+            cursor.execute(cast("Any", translated(statement)), outgoing(values))
+            return Cursor(cursor)
+
+    def executemany(self, statement: str, rows: Iterable[Mapping[str, Any] | Sequence[Any]]) -> Cursor:
+        """Do a statement for each of several rows of values."""
+        with _unfit_values():
+            cursor = self.server.cursor()
+            cursor.executemany(cast("Any", translated(statement)), [outgoing(row) for row in rows])
+            return Cursor(cursor)
+
+
+def _connected(url: StoreUrl) -> psycopg.Connection[tuple[Any, ...]]:
+    options = dict(url.options)
+    schema = options.pop("schema", SCHEMA)
+    given: dict[str, Any] = {
+        "host": url.host,
+        "port": url.port,
+        "user": url.user,
+        "password": url.password.get_secret_value(),
+    }
+    told = {name: value for name, value in given.items() if value}
+    with server_errors(url):
+        server = psycopg.connect(
+            **{
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "application_name": "brim",
+                "keepalives_idle": 30,
+                **options,
+                **told,
+                "dbname": url.path,
+            },
+            autocommit=True,
+            client_encoding="UTF8",
+        )
+        server.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(schema)))
+        return server
+
+
+@contextmanager
+def _unfit_values() -> Iterator[None]:
+    """Turn what PostgreSQL says of values that it cannot keep into what SQLite says of them."""
+    try:
+        yield
+    except (psycopg.IntegrityError, psycopg.DataError) as error:
+        raise sqlite3.IntegrityError(_said(error)) from error
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is None:  # it has not come to the server
+            raise sqlite3.ProgrammingError(_said(error)) from error
+        raise
+
+
+@contextmanager
+def server_errors(url: StoreUrl) -> Iterator[None]:
+    """Turn what psycopg and SQLite raise into `StoreError`, with a sentence that holds no password."""
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise StoreUnreachableError(
+            f"The PostgreSQL server at {url.place} cannot be used: {_without(url, _said(error))}.",
+            hint="It is tried again with the next request.",
+        ) from None
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is None:  # the connection's own options
+            raise StoreUnreachableError(
+                f"{url.place} cannot be connected to: an option in its URL is wrong."
+            ) from None
+        raise StoreError(f"The data at {url.place} cannot be used: {_without(url, _said(error))}.") from None
+    except (psycopg.Error, sqlite3.Error) as error:
+        raise StoreError(f"The data at {url.place} cannot be used: {_without(url, _said(error))}.") from None
+
+
+def _said(error: Exception) -> str:
+    primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    lines = [line.strip() for line in (primary or str(error)).splitlines() if line.strip()]
+    return lines[-1].removesuffix(".") if lines else type(error).__name__
+
+
+def _without(url: StoreUrl, text: str) -> str:
+    password = url.password.get_secret_value()
+    return text.replace(password, "***") if password else text

@@ -1,0 +1,211 @@
+"""Sessions in a PostgreSQL database, which many brims and services may use at once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+
+from brim.core.errors import SessionBusyError, SettingsError, StoreError
+from brim.core.search import Found, Hit, Query
+from brim.core.store import message_table
+from brim.core.store.connection import Work
+from brim.core.store.indexer import Indexer
+from brim.core.store.journal import Journal
+from brim.core.store.postgres import leases, search
+from brim.core.store.postgres.connections import PostgresConnections
+from brim.core.store.postgres.link import SCHEMA
+from brim.core.store.postgres.schema import migrate
+from brim.core.store.protocol import Recovered
+from brim.core.store.tables import TableStore
+from brim.core.store.urls import StoreUrl
+from brim.core.types import Message, Session, Status, new_id
+
+LEASE_S = 30.0
+"""How long an answer belongs to the store that writes it if that is not heard of, in seconds."""
+
+T = TypeVar("T")
+
+_FOREIGN = "SELECT coalesce(sum(writes), 0) FROM stores WHERE store <> ?"
+_SWEEP = "DELETE FROM stores WHERE seen_at < now() - INTERVAL '7 days'"
+
+
+class PostgresStore(TableStore):
+    """A `SessionStore` on a PostgreSQL server.
+
+    An answer that another store of the same database was writing is marked as interrupted as soon as nothing was
+    heard of that store for `LEASE_S`, or what the URL says.
+
+    Args:
+        url: the database. Besides the options of PostgreSQL's own library it may have ``schema``, where the tables
+            are (``brim`` if not given), and ``lease``, in seconds.
+
+    Raises:
+        SettingsError: one of these options is wrong.
+    """
+
+    def __init__(self, url: StoreUrl) -> None:
+        options = dict(url.options)
+        self._schema = options.get("schema", SCHEMA)
+        if re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", self._schema) is None:
+            raise SettingsError(
+                "The schema in the store's URL must be a name of small letters, digits and _."
+            )
+        self._lease_s = _seconds(options.pop("lease", ""))
+        self._id = new_id()
+        self._server = PostgresConnections(
+            StoreUrl(url.kind, url.path, url.host, url.port, url.user, url.password, tuple(options.items())),
+            self._id,
+        )
+        self._own: set[str] = set()
+        """The answers that this store is writing."""
+        self._renewer: asyncio.Task[None] | None = None
+        super().__init__(self._server)
+
+    async def open(self) -> Recovered:
+        """Create or migrate the tables, and mark answers whose writer is gone."""
+        try:
+            await self._server.open(partial(migrate, self._schema))
+            await self._server.write(_sweep, is_synced=False)
+            self._journal = Journal(self._server)
+            self._indexer = Indexer(self._server, waits=search.waits, index=search.index)
+            self._renewer = asyncio.create_task(self._renew())
+            interrupted = await self.recover()
+        except BaseException:
+            with suppress(StoreError):
+                await self.aclose()
+            raise
+        return Recovered(interrupted)
+
+    async def aclose(self) -> None:
+        """Write what waits, give all leases back and close."""
+        renewer, self._renewer = self._renewer, None
+        try:
+            if renewer is not None:
+                renewer.cancel()
+                await asyncio.gather(renewer, return_exceptions=True)
+                await self._end_work()
+                await self._server.write(partial(leases.release_all, self._id), is_synced=False)
+        finally:
+            await self._server.close()
+
+    async def recover(self) -> tuple[str, ...]:
+        """Mark answers whose writer was not heard of for too long as interrupted."""
+        found = await self._server.read(partial(leases.abandoned, self._id))
+        if not found:
+            return ()
+        return tuple(await self._server.write(partial(leases.take_back, found, self._id)))
+
+    async def foreign_version(self) -> int:
+        """Return a number that changes whenever another store has written."""
+        return await self._server.read(partial(_foreign, self._id))
+
+    async def answering_elsewhere(self) -> frozenset[str]:
+        """Return the ids of the sessions in which other stores are writing answers."""
+        return await self._server.read(partial(leases.elsewhere, self._id))
+
+    async def add_message(self, message: Message) -> Session:
+        """Keep a message and make it its session's head; an answer that is being written needs the lease.
+
+        Raises:
+            SessionBusyError: another store has the lease. Nothing was stored.
+        """
+        if message.status is not Status.STREAMING:
+            return await super().add_message(message)
+        work = partial(_begin_answer, message.model_copy(), self._id, self._lease_s)
+        session = await self._change(message.session_id, work)
+        self._own.add(message.id)
+        return session
+
+    async def finish_message(self, message: Message) -> Session:
+        """Write an answer as it is at its end, and count it.
+
+        Raises:
+            StoreError: it was this store's, which lost its lease, and another has ended it.
+        """
+        work = partial(_end_answer, message.model_copy(), message.id in self._own, self._id)
+        session = await self._change_of(message.id, work)
+        self._own.discard(message.id)
+        if self._journal is not None:
+            self._journal.forget(message.id)
+        self._words_changed()
+        return session
+
+    async def search(self, query: Query, *, limit: int, before: int | None = None) -> Found:
+        """Return the best of the newest messages that fit."""
+        return await self._server.search(partial(search.find, query, limit, before))
+
+    async def hits(self, query: Query, numbers: Sequence[int]) -> list[Hit]:
+        """Return the hits that `search` told the numbers of."""
+        return await self._server.search(partial(search.hits, query, tuple(numbers)))
+
+    async def index(self, budget_s: float) -> bool:
+        """Make messages known to search; returns whether more wait."""
+        return await self._server.write(partial(search.index, budget_s), is_synced=False)
+
+    async def _change(self, session_id: str, work: Work[T], *, is_synced: bool = True) -> T:
+        held = partial(_held, partial(leases.hold, session_id), work)
+        return await self._server.write(held, is_synced=is_synced)
+
+    async def _change_of(self, message_id: str, work: Work[T], *, is_synced: bool = True) -> T:
+        held = partial(_held, partial(leases.hold_by_message, message_id), work)
+        return await self._server.write(held, is_synced=is_synced)
+
+    async def _renew(self) -> None:
+        """Say again and again that this store lives. While the server is away nobody else can take a lease either."""
+        while True:
+            await asyncio.sleep(self._lease_s / 3)
+            if self._own:
+                with suppress(StoreError):
+                    await self._server.write(partial(leases.renew, self._id, self._lease_s), is_synced=False)
+
+
+def _seconds(text: str) -> float:
+    if not text:
+        return LEASE_S
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 3600:
+        raise SettingsError("The lease in the store's URL must be a number of seconds from 1 to 3600.")
+    return seconds
+
+
+def _held(hold: Work[None], work: Work[T], file: sqlite3.Connection) -> T:
+    hold(file)
+    return work(file)
+
+
+def _sweep(file: sqlite3.Connection) -> None:
+    file.execute(_SWEEP)
+
+
+def _foreign(store: str, file: sqlite3.Connection) -> int:
+    return int(file.execute(_FOREIGN, (store,)).fetchone()[0])
+
+
+def _begin_answer(message: Message, store: str, lease_s: float, file: sqlite3.Connection) -> Session:
+    """Add an answer that is being written, under the lease of its session, which is held."""
+    fence = leases.take(message.session_id, store, lease_s, file)
+    if fence is None:
+        raise SessionBusyError(
+            "Another brim is writing an answer in this session.", hint="Wait until it is done."
+        )
+    return message_table.add(message, str(fence), file)
+
+
+def _end_answer(message: Message, is_own: bool, store: str, file: sqlite3.Connection) -> Session:
+    """End an answer and give the lease back, unless another store has ended it."""
+    if is_own and not message_table.is_streaming(message.id, file):
+        raise StoreError(
+            "This answer was taken for interrupted, because nothing was heard of this brim for too long.",
+            hint="What had come of it by then is kept.",
+        )
+    session = message_table.finish(message, file)
+    leases.release(session.id, store, file)
+    return session

@@ -1,0 +1,123 @@
+"""Which store a URL means: a file, a PostgreSQL or a Redis server.
+
+No function here puts a password into what it returns or raises.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from pydantic import SecretStr
+
+from brim.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from brim.core.store.protocol import SessionStore
+
+WORDS = "sqlite:///PATH, postgresql://USER@HOST/DATABASE or redis://HOST/NUMBER"
+
+_SCHEMES = {"sqlite": "sqlite", "postgresql": "postgres", "postgres": "postgres"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreUrl:
+    """A URL taken apart. Only `password` is secret."""
+
+    kind: str
+    """``sqlite`` or ``postgres``."""
+    path: str
+    """A file, or the name of a database; without the slash that it begins with."""
+    host: str = ""
+    port: int | None = None
+    user: str = ""
+    password: SecretStr = field(default_factory=lambda: SecretStr(""))
+    options: tuple[tuple[str, str], ...] = ()
+    """What stands behind the question mark."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a person: no user, no password, no options."""
+        if self.kind == "sqlite":
+            return self.path
+        port = f":{self.port}" if self.port else ""
+        return f"{self.kind}://{self.host or 'localhost'}{port}/{self.path}".replace("postgres:", "postgresql:")
+
+
+def parse_url(url: str) -> StoreUrl:
+    """Take a URL apart.
+
+    As is usual for such URLs, ``sqlite:///notes.db`` is a file in the working folder and ``sqlite:////data/notes.db``
+    one from the root.
+
+    Raises:
+        ValueError: it names no store. The message holds nothing of it.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+        options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+    except ValueError:
+        raise ValueError("not a URL") from None
+    kind = _SCHEMES.get(parts.scheme)
+    path = unquote(parts.path.removeprefix("/"))
+    if kind is None or not path or not url.isprintable() or parts.fragment or "\x00" in unquote(url):
+        raise ValueError("not the URL of a store")
+    if kind == "sqlite" and (parts.netloc or options):
+        raise ValueError("the URL of a file has neither a host nor options")
+    return StoreUrl(
+        kind,
+        path,
+        host=parts.hostname or "",
+        port=port,
+        user=unquote(parts.username or ""),
+        password=SecretStr(unquote(parts.password or "") or options.pop("password", "")),
+        options=tuple(options.items()),
+    )
+
+
+def checked_url(url: SecretStr) -> SecretStr:
+    """Return the URL of a store as it is kept. Raises `ValueError` where it is none."""
+    parse_url(url.get_secret_value())
+    return SecretStr(url.get_secret_value().strip())
+
+
+def file_of(url: SecretStr | None, default: Path) -> Path | None:
+    """Return the data file that the URL of a store names, ``default`` without one, ``None`` for a server."""
+    if url is None:
+        return default
+    place = parse_url(url.get_secret_value())
+    return Path(place.path).expanduser() if place.kind == "sqlite" else None
+
+
+def make_store(url: SecretStr | None, default: Path) -> SessionStore:
+    """Make the store that a URL names, not opened yet.
+
+    Args:
+        url: what the settings say; ``None`` is the person's own file.
+        default: where that file is.
+
+    Raises:
+        SettingsError: the packages that it needs are not installed, or an option in it is wrong.
+    """
+    file = file_of(url, default)
+    if url is None or file is not None:
+        from brim.core.store.sqlite import SQLiteStore
+
+        return SQLiteStore(file)
+    place = parse_url(url.get_secret_value())
+    _check_installed("psycopg", "PostgreSQL", "postgres")
+    from brim.core.store.postgres.store import PostgresStore
+
+    return PostgresStore(place)
+
+
+def _check_installed(module: str, name: str, extra: str) -> None:
+    if find_spec(module) is None:
+        raise SettingsError(
+            f"A store on {name} needs the package {module}, which is not installed.",
+            hint=f"pip install 'brim[{extra}]'.",
+        )
