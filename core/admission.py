@@ -16,6 +16,7 @@ from brim.core.context import ContextUsage
 from brim.core.errors import AgentError, CleanupWantedError, WindowFullError
 from brim.core.events import BudgetWarned, TurnEvent
 from brim.core.ledger import Ledger
+from brim.core.limits import Limits
 from brim.core.types import Message, QueuedPrompt, Session
 
 _SURE_SHARE = 0.75
@@ -30,6 +31,7 @@ class Admission:
         ledger: weighs and prices.
         cleaner: plans what would leave.
         budgets: what may be spent; ``None`` where there is no budget.
+        limits: how long a prompt may be.
         publish: tells the watchers.
     """
 
@@ -39,8 +41,10 @@ class Admission:
         ledger: Ledger,
         cleaner: Cleaner,
         budgets: Budgets | None,
+        limits: Limits,
         publish: Callable[[TurnEvent], None],
     ) -> None:
+        self._limits = limits
         self._agents = agents
         self._ledger = ledger
         self._cleaner = cleaner
@@ -77,6 +81,10 @@ class Admission:
             await self._hold_against_window(session, usage, draft, cleanup)
         if self._budgets is not None and not over_budget:
             await self._hold_against_budgets(session, await self._ledger.quote(session, weight))
+
+    def check_length(self, text: str) -> None:
+        """Raise `InputTooLongError` where the text of a prompt has more characters than it may have."""
+        self._limits.check_input(text)
 
     async def look(self, model: str | None, attachments: Iterable[Attachment]) -> None:
         """Raise `AttachmentError` where there is an image among them and the model sees none."""

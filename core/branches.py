@@ -61,6 +61,7 @@ class Branches:
         attachments: Sequence[Attachment] | None = None,
         cleanup: bool | None = None,
         over_budget: bool = False,
+        any_length: bool = False,
     ) -> Turn:
         """Ask ``text`` in place of an earlier prompt, which stays beside it.
 
@@ -78,7 +79,12 @@ class Branches:
             files = message.attachments if attachments is None else tuple(attachments)
             asked = QueuedPrompt(text=text, attachments=files)
             return await self._turns.send(
-                message.session_id, asked, cleanup=cleanup, over_budget=over_budget, alone=True
+                message.session_id,
+                asked,
+                cleanup=cleanup,
+                over_budget=over_budget,
+                alone=True,
+                any_length=any_length,
             )
 
         return await self._from(message.session_id, message.parent_id, ask)

@@ -13,6 +13,7 @@
     ├── CleanupWantedError       a prompt needs a cleanup, and the person wants to be asked
     ├── WindowFullError          a prompt does not fit into the window
     ├── BudgetError              a turn might cost more than a budget has left (in `brim.core.budgets`)
+    ├── InputTooLongError        a prompt has more characters than it may have (in `brim.core.limits`)
     └── AgentError               a request failed
         ├── AuthenticationError  the key is missing or refused
         ├── RateLimitError       too many requests; may say how long to wait

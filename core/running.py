@@ -103,6 +103,7 @@ class TurnRunner:
         cleanup: bool | None,
         over_budget: bool,
         alone: bool = False,
+        any_length: bool = False,
     ) -> Turn:
         """Ask, or queue the prompt while a turn runs; see `SessionManager.send`.
 
@@ -111,6 +112,8 @@ class TurnRunner:
         """
         if not prompt.text.strip() and not prompt.attachments:
             raise ValueError("There is nothing to send.")
+        if not any_length:
+            self._admission.check_length(prompt.text)
         prompt = await self._loaded(prompt)
         async with self.lock(session_id):
             session = await self._store.session(session_id)

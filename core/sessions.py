@@ -20,7 +20,9 @@ from brim.core.events import SessionChanged
 from brim.core.hub import Hub, Subscription
 from brim.core.ledger import Ledger
 from brim.core.library import Library
+from brim.core.limits import NO_LIMITS, Limits
 from brim.core.neighbours import Neighbours
+from brim.core.pace import paced
 from brim.core.running import TurnRunner
 from brim.core.searching import Search
 from brim.core.stats import DayTotal
@@ -64,6 +66,7 @@ class SessionManager:
         summary_model: what writes summaries of what leaves: a model id, or ``same``; ``None`` for no summaries.
         session_budget_usd: what a session may cost; ``None`` for no budget.
         day_budget_usd: what a day may cost over all sessions; ``None`` for no budget.
+        limits: how long a prompt may be, and how fast requests may leave.
     """
 
     def __init__(
@@ -82,8 +85,10 @@ class SessionManager:
         summary_model: str | None = None,
         session_budget_usd: Decimal | None = None,
         day_budget_usd: Decimal | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> None:
-        self.agents: AgentSource = OneAgent(agent) if isinstance(agent, AgentInterface) else agent
+        source: AgentSource = OneAgent(agent) if isinstance(agent, AgentInterface) else agent
+        self.agents, self.limits = paced(source, limits), limits
         if store is None:
             from brim.core.store.sqlite import SQLiteStore
 
@@ -100,18 +105,14 @@ class SessionManager:
             cleanup_threshold=rules.threshold,
             max_tokens=max_tokens,
         )
+        writer = SummaryWriter(self.agents, self._ledger, summary_model) if summary_model else None
         self._cleaner = Cleaner(
-            store,
-            self._ledger,
-            self._hub.publish,
-            rules=rules,
-            mode=cleanup_mode,
-            writer=SummaryWriter(self.agents, self._ledger, summary_model) if summary_model else None,
+            store, self._ledger, self._hub.publish, rules=rules, mode=cleanup_mode, writer=writer
         )
         self.budgets = Budgets(store, session_usd=session_budget_usd, day_usd=day_budget_usd)
-        has_budget = session_budget_usd is not None or day_budget_usd is not None
+        budgets = self.budgets if session_budget_usd or day_budget_usd else None
         self._admission = Admission(
-            self.agents, self._ledger, self._cleaner, self.budgets if has_budget else None, self._hub.publish
+            self.agents, self._ledger, self._cleaner, budgets, limits, self._hub.publish
         )
         self._turns = TurnRunner(
             store,
@@ -186,7 +187,9 @@ class SessionManager:
 
     async def rename(self, session_id: str, title: str) -> Session:
         """Give a session a title."""
-        return await self._update(session_id, title=" ".join(title.split()))
+        session = await self._store.update_session(session_id, title=" ".join(title.split()))
+        self._hub.publish(SessionChanged(session=session))
+        return session
 
     async def delete(self, session_id: str) -> None:
         """Put a session into the bin and stop its turn. `restore` undoes it."""
@@ -195,11 +198,6 @@ class SessionManager:
     async def restore(self, session_id: str) -> Session:
         """Take a session out of the bin."""
         return (await self.library.restore([session_id]))[0]
-
-    async def _update(self, session_id: str, **fields: object) -> Session:
-        session = await self._store.update_session(session_id, **fields)
-        self._hub.publish(SessionChanged(session=session))
-        return session
 
     # --- turns ----------------------------------------------------------------------------------------
 
@@ -212,6 +210,7 @@ class SessionManager:
         cleanup: bool | None = None,
         over_budget: bool = False,
         alone: bool = False,
+        any_length: bool = False,
     ) -> Turn:
         """Ask. When this returns the prompt is on disk; when it raises, nothing is stored.
 
@@ -225,8 +224,10 @@ class SessionManager:
             cleanup: true cleans the window first, false sends as it is; ``None`` leaves it to `cleanup_mode`.
             over_budget: sends whatever the budgets say.
             alone: asks at once or not at all, whatever is in the queue.
+            any_length: sends a text that is longer than the limit.
 
         Raises:
+            InputTooLongError: the text is longer than the limit.
             SessionBusyError: another brim is answering in the session, or with ``alone`` this one.
             ValueError: there is neither text nor an attachment.
             SessionNotFoundError: there is no such session.
@@ -237,7 +238,7 @@ class SessionManager:
         """
         prompt = QueuedPrompt(text=text, attachments=tuple(attachments))
         return await self._turns.send(
-            session_id, prompt, cleanup=cleanup, over_budget=over_budget, alone=alone
+            session_id, prompt, cleanup=cleanup, over_budget=over_budget, alone=alone, any_length=any_length
         )
 
     async def retry(self, session_id: str, *, cleanup: bool | None = None, over_budget: bool = False) -> Turn:
@@ -288,7 +289,8 @@ class SessionManager:
             BrimError: a turn is running, or nothing has to leave or can.
         """
         async with self._turns.lock(session_id):
-            self._not_while_running(session_id)
+            if self._turns.is_busy(session_id):
+                raise BrimError("The answer is still being written.", hint="Stop it first, or wait.")
             session = await self._store.session(session_id)
             receipt = session.head_id and await self._cleaner.clean(
                 session, session.head_id, reason="asked", after_answer=True
@@ -329,10 +331,6 @@ class SessionManager:
         """Bring a message back into the window, whole, whatever took it out."""
         return await self._cleaner.bring_back(message_id)
 
-    def _not_while_running(self, session_id: str) -> None:
-        if self._turns.is_busy(session_id):
-            raise BrimError("The answer is still being written.", hint="Stop it first, or wait.")
-
     # --- money ----------------------------------------------------------------------------------------
 
     async def quote(self, session_id: str, text: str, attachments: Sequence[Attachment] = ()) -> Quote:
@@ -340,7 +338,7 @@ class SessionManager:
         session = await self._store.session(session_id)
         if session.model:
             await self._admission.meet(session.model)
-        return await self._ledger.quote(session, self.estimate(session.model, text, attachments))
+        return await self._ledger.quote_prompt(session, text, attachments)
 
     async def spending(self, since: date | None = None) -> list[Spending]:
         """Return what was spent by day and model, oldest day first."""

@@ -29,6 +29,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from brim.core.errors import SettingsError
 from brim.core.keys import KEY_WORDS, checked_key
+from brim.core.limits import MAX_INPUT_CHARS, Limits
 from brim.core.parameter_texts import MUST_BE, stop_texts
 from brim.core.parameters import Effort, Parameters
 from brim.core.paths import Paths
@@ -117,6 +118,12 @@ Dollars = Annotated[
     Field(gt=0, le=1_000_000, allow_inf_nan=False),
     MustBe("an amount in USD above 0 and at most 1000000"),
 ]
+YesNo = Annotated[bool, MustBe("true or false")]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error", "off"],
+    _Bare,
+    MustBe("debug, info, warning, error or off"),
+]
 File = Annotated[Path, _Bare, AfterValidator(_expanded), MustBe("the path of a file")]
 
 
@@ -191,6 +198,24 @@ class Settings(BaseSettings):
         None,
         description="what a day may cost over all sessions, in USD; a turn that might exceed it is not sent",
     )
+    max_input_chars: CountOrZero = Field(
+        MAX_INPUT_CHARS,
+        description="the longest message, in characters; 0 for no limit; files and what is piped in do not count",
+    )
+    requests_per_minute: Count | None = Field(
+        None, description="how many requests may go to one provider within a minute; others wait"
+    )
+    concurrent_requests: Count | None = Field(
+        None, description="how many requests to one provider may be answered at once; others wait"
+    )
+    cache_answers: YesNo = Field(
+        False, description="whether `brim ask` answers the same request at temperature 0 from what it kept"
+    )
+    cache_days: Count = Field(30, description="for how many days such answers are kept")
+    log_level: LogLevel = Field(
+        "info", description="what is logged: debug, info, warning, error, or off for nothing"
+    )
+    log_messages: YesNo = Field(False, description="whether prompts and answers are logged as well")
     local_model: File | None = Field(
         None, description="a GGUF file for the local model, instead of the bundled one"
     )
@@ -224,6 +249,15 @@ class Settings(BaseSettings):
     def parameters(self) -> Parameters:
         """How models are asked to answer where neither the session nor the provider's table says it."""
         return Parameters(**{name: getattr(self, name) for name in Parameters.model_fields})
+
+    @property
+    def limits(self) -> Limits:
+        """What may go out, and how fast."""
+        return Limits(
+            max_input_chars=self.max_input_chars,
+            requests_per_minute=self.requests_per_minute,
+            concurrent_requests=self.concurrent_requests,
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:

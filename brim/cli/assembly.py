@@ -70,6 +70,7 @@ async def connect(
         summary_model=settings.summary_model,
         session_budget_usd=settings.session_budget_usd,
         day_budget_usd=settings.day_budget_usd,
+        limits=settings.limits,
     )
     try:
         await manager.open()

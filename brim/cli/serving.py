@@ -44,7 +44,9 @@ def serve(options: Mapping[str, Any], *, agent: str | None, model: str | None) -
     async def connect() -> Any:
         from brim.cli.assembly import connect
 
-        return await connect(paths, {"default_model": model}, agent=agent, warn=complain)
+        # How long a request may be is an option of the service.
+        options = {"default_model": model, "max_input_chars": 0}
+        return await connect(paths, options, agent=agent, warn=complain)
 
     return run_service(connect, chosen, keys, moderate=_moderator(paths) if chosen.moderation else None)
 

@@ -1,0 +1,42 @@
+"""What goes out at all, and how fast: the length of a prompt, requests a minute, requests at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from brim.core.errors import BrimError
+
+MAX_INPUT_CHARS = 10_000
+"""The longest prompt where the person's settings say nothing else, in characters."""
+
+
+class InputTooLongError(BrimError):
+    """The text of a prompt has more characters than it may have. Nothing was stored."""
+
+    def __init__(self, chars: int, limit: int) -> None:
+        super().__init__(
+            f"The message has {chars:,} characters, and {limit:,} are the most.",
+            hint="Shorten it, or let the long part go along as a file; max_input_chars sets the limit.",
+        )
+        self.chars = chars
+        self.limit = limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The person's limits on what goes out. Files that go with a prompt have limits of their own."""
+
+    max_input_chars: int = 0
+    """The longest text of a prompt, in characters; 0 for no limit."""
+    requests_per_minute: int | None = None
+    """How many requests may go to one provider within a minute; ``None`` for no limit."""
+    concurrent_requests: int | None = None
+    """How many requests to one provider may be answered at the same time; ``None`` for no limit."""
+
+    def check_input(self, text: str) -> None:
+        """Raise `InputTooLongError` where the text of a prompt is too long."""
+        if 0 < self.max_input_chars < len(text):
+            raise InputTooLongError(len(text), self.max_input_chars)
+
+
+NO_LIMITS = Limits()
