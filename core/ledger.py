@@ -5,6 +5,7 @@ The one value that the meter paints, that decides about cleanup and that exports
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -262,6 +263,15 @@ class Ledger:
             cached_tokens=self._still_cached(last[0]) if last else 0,
             own_only=not self._priced.get(session.model or ""),
         )
+
+    async def quote_prompt(self, session: Session, text: str, attachments: Collection[Attachment]) -> Quote:
+        """Return what sending a prompt takes now; where files go with it, it is weighed in a thread."""
+        tokens = 0
+        if attachments:
+            tokens = await asyncio.to_thread(self.weigh_prompt, session.model, text, attachments)
+        elif text:
+            tokens = self.weigh_prompt(session.model, text, ())
+        return await self.quote(session, tokens)
 
     def _still_cached(self, answer: Message) -> int:
         """Return how much of the next prompt the provider is expected to have in its cache."""

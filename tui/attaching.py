@@ -70,7 +70,9 @@ class Attaching:
     async def weigh(self, manager: SessionManager, model: str | None, gathered: Gathered) -> int:
         """Return about how many tokens the files of a draft add, and name them above the composer."""
         weighed = [(one, await self._weight(manager, model, one)) for one in gathered.attachments]
-        problems = [error.sentence for error in gathered.problems]
+        # What is still being typed may yet become the name of a file.
+        is_unfinished = self._screen.composer.is_mentioning
+        problems = [] if is_unfinished else [error.sentence for error in gathered.problems]
         self._screen.attached_line.show(weighed, problems)
         return sum(tokens for _, tokens in weighed)
 

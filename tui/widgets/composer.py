@@ -202,6 +202,11 @@ class Composer(TextArea):
         return next((each for each in lists if each is not None and each.chosen is not None), None)
 
     @property
+    def is_mentioning(self) -> bool:
+        """Whether the cursor stands behind a mention that may be typed on."""
+        return self._mention() is not None
+
+    @property
     def _is_choosing_file(self) -> bool:
         """Whether a file is offered that has not been typed to its end."""
         chosen = self._files.chosen if self._files is not None else None
