@@ -31,8 +31,8 @@ class Admission:
         ledger: weighs and prices.
         cleaner: plans what would leave.
         budgets: what may be spent; ``None`` where there is no budget.
-        limits: how long a prompt may be.
         publish: tells the watchers.
+        limits: how long a prompt may be.
     """
 
     def __init__(
@@ -41,8 +41,9 @@ class Admission:
         ledger: Ledger,
         cleaner: Cleaner,
         budgets: Budgets | None,
-        limits: Limits,
         publish: Callable[[TurnEvent], None],
+        *,
+        limits: Limits,
     ) -> None:
         self._limits = limits
         self._agents = agents

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
 from brim.core.agent import AgentInterface, AgentSource
@@ -50,7 +50,7 @@ class AgentAround(AgentInterface):
         """Let the other answer."""
         return await self.inner.process(context)
 
-    async def process_stream(self, context: AgentContext) -> AsyncIterator[StreamEvent]:
+    async def process_stream(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
         """Let the other answer, as events."""
         async with aclosing(events_of(self.inner, context)) as events:
             async for event in events:

@@ -13,7 +13,7 @@
     ├── CleanupWantedError       a prompt needs a cleanup, and the person wants to be asked
     ├── WindowFullError          a prompt does not fit into the window
     ├── BudgetError              a turn might cost more than a budget has left (in `brim.core.budgets`)
-    ├── InputTooLongError        a prompt has more characters than it may have (in `brim.core.limits`)
+    ├── InputTooLongError        a prompt has more characters than it may have
     └── AgentError               a request failed
         ├── AuthenticationError  the key is missing or refused
         ├── RateLimitError       too many requests; may say how long to wait
@@ -97,6 +97,18 @@ class WindowFullError(BrimError):
         super().__init__(sentence, hint=hint)
         self.needed_tokens = needed_tokens
         self.window_tokens = window_tokens
+
+
+class InputTooLongError(BrimError):
+    """The text of a prompt has more characters than it may have. Nothing was stored."""
+
+    def __init__(self, chars: int, limit: int) -> None:
+        super().__init__(
+            f"The message has {chars:,} characters, and {limit:,} are the most.",
+            hint="Shorten it, or let the long part go along as a file; max_input_chars sets the limit.",
+        )
+        self.chars = chars
+        self.limit = limit
 
 
 class AgentError(BrimError):

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from brim.core.errors import BrimError
+from brim.core.errors import InputTooLongError
 
 MAX_INPUT_CHARS = 10_000
 """The longest prompt where the person's settings say nothing else, in characters."""
-
-
-class InputTooLongError(BrimError):
-    """The text of a prompt has more characters than it may have. Nothing was stored."""
-
-    def __init__(self, chars: int, limit: int) -> None:
-        super().__init__(
-            f"The message has {chars:,} characters, and {limit:,} are the most.",
-            hint="Shorten it, or let the long part go along as a file; max_input_chars sets the limit.",
-        )
-        self.chars = chars
-        self.limit = limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

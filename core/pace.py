@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from brim.core.agent import AgentInterface, AgentSource
@@ -143,7 +143,7 @@ class PacedAgent(AgentAround):
         finally:
             place.give_back()
 
-    async def process_stream(self, context: AgentContext) -> AsyncIterator[StreamEvent]:
+    async def process_stream(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
         """Wait, saying why, and let the agent answer."""
         place = self._pace.line_up()
         try:

@@ -112,7 +112,7 @@ class SessionManager:
         self.budgets = Budgets(store, session_usd=session_budget_usd, day_usd=day_budget_usd)
         budgets = self.budgets if session_budget_usd or day_budget_usd else None
         self._admission = Admission(
-            self.agents, self._ledger, self._cleaner, budgets, limits, self._hub.publish
+            self.agents, self._ledger, self._cleaner, budgets, self._hub.publish, limits=limits
         )
         self._turns = TurnRunner(
             store,

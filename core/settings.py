@@ -46,8 +46,9 @@ from brim.core.places import (
 )
 from brim.core.presets import PRESETS
 from brim.core.provider_tables import SET_APART, Provider, all_providers, named_variables, preset_provider
+from brim.core.store.urls import WORDS, checked_url
 from brim.core.text import visible_line
-from brim.core.trust import distrust, settle
+from brim.core.trust import distrust, distrust_store, settle
 
 _SHOWN_CHARS = 60
 
@@ -124,6 +125,7 @@ LogLevel = Annotated[
     _Bare,
     MustBe("debug, info, warning, error or off"),
 ]
+Store = Annotated[SecretStr, AfterValidator(checked_url), MustBe(WORDS)]
 File = Annotated[Path, _Bare, AfterValidator(_expanded), MustBe("the path of a file")]
 
 
@@ -143,6 +145,9 @@ class Settings(BaseSettings):
     default_model: Name | None = Field(
         None,
         description="the model of new sessions, e.g. anthropic:claude-sonnet-4-5; a bare name finds its provider",
+    )
+    store: Store | None = Field(
+        None, description="where the sessions are, as a URL; without it a file of your own"
     )
     theme: Name | None = Field(
         None, description="the colours of the screen; without it the theme chosen last"
@@ -209,13 +214,14 @@ class Settings(BaseSettings):
         None, description="how many requests to one provider may be answered at once; others wait"
     )
     cache_answers: YesNo = Field(
-        False, description="whether `brim ask` answers the same request at temperature 0 from what it kept"
+        default=False,
+        description="whether `brim ask` answers the same request at temperature 0 from what it kept",
     )
     cache_days: Count = Field(30, description="for how many days such answers are kept")
     log_level: LogLevel = Field(
         "info", description="what is logged: debug, info, warning, error, or off for nothing"
     )
-    log_messages: YesNo = Field(False, description="whether prompts and answers are logged as well")
+    log_messages: YesNo = Field(default=False, description="whether prompts and answers are logged as well")
     local_model: File | None = Field(
         None, description="a GGUF file for the local model, instead of the bundled one"
     )
@@ -324,6 +330,7 @@ def load_settings(
         for warning in (settle(name, providers, found, text), distrust(name, found))
         if warning is not None
     ]
+    warnings += distrust_store(found)
     settings = _checked(found)
     settings._warnings = tuple(warnings)
     settings._providers = providers
@@ -376,6 +383,8 @@ def _wrong(field: str, found: Mapping[str, Found]) -> str:
     one = found[field]
     if field.endswith("_api_key"):
         return f"{one.place} is no usable key: a key is {_must_be(field)}."
+    if field == "store":
+        return f"{one.place} is not the URL of a store, which is {_must_be(field)}."
     return f"{one.place} is {shown(field, one.value)}, but it must be {_must_be(field)}."
 
 
@@ -388,7 +397,7 @@ def _must_be(field: str) -> str:
 
 def shown(field: str, value: Any) -> str:
     """Return a setting's value for a person: keys as stars, URLs without what may be secret in them."""
-    if field.endswith("_api_key"):
+    if field.endswith("_api_key") or field == "store":
         return "***"
     text = visible_line(without_secrets(str(value)) if field.endswith("_base_url") else str(value))
     return f'"{text[:_SHOWN_CHARS]}…"' if len(text) > _SHOWN_CHARS else f'"{text}"'
