@@ -64,6 +64,13 @@ async def test_pinned_sessions_stand_at_the_top_and_stay_there(tmp_path: Path) -
         await wait_until(pilot, lambda: "Pinned" not in listed(app))
 
 
+async def test_a_long_list_scrolls_up_and_down_only(tmp_path: Path) -> None:
+    await fill(tmp_path, *(f"title {number}" for number in range(60)))
+    async with brim(tmp_path, Plain()) as (app, pilot):
+        await wait_until(pilot, lambda: rows(app).show_vertical_scrollbar)
+        assert not rows(app).show_horizontal_scrollbar
+
+
 async def test_the_archive_is_out_of_the_list_and_found_in_the_search_line(tmp_path: Path) -> None:
     await fill(tmp_path, "one", "two")
     async with brim(tmp_path, Plain()) as (app, pilot):

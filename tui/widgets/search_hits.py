@@ -57,6 +57,7 @@ class SearchHits(ScrollView, can_focus=True):
     }
     DEFAULT_CSS = """
     SearchHits {
+        overflow-x: hidden;
         height: 1fr;
         display: none;
         background: $background;

@@ -88,6 +88,7 @@ class SessionRowsView(ScrollView, can_focus=True):
     }
     DEFAULT_CSS = """
     SessionRowsView {
+        overflow-x: hidden;
         height: 1fr;
         background: $background;
         scrollbar-size-vertical: 1;
