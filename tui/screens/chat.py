@@ -353,7 +353,7 @@ class ChatScreen(Screen[None]):
         notes = []
         if session is not None:
             notes += ["writing a title …"] if session.id in self.being_named else []
-            notes += ["fork (/origin)"] if session.forked_from else []
+            notes += ["forked: /origin"] if session.forked_from else []
             notes += ["archived"] if session.archived else []
             notes += [f"#{tag}" for tag in session.tags]
         self.header.set_note(" ".join(notes))
