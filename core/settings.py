@@ -11,27 +11,19 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
-from urllib.parse import urlsplit
+from typing import Any, get_args
 
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
     Field,
     PrivateAttr,
-    SecretStr,
     ValidationError,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from brim.core.errors import SettingsError
-from brim.core.keys import KEY_WORDS, checked_key
 from brim.core.limits import MAX_INPUT_CHARS, Limits
-from brim.core.parameter_texts import MUST_BE, stop_texts
-from brim.core.parameters import Effort, Parameters
+from brim.core.parameters import Parameters
 from brim.core.paths import Paths
 from brim.core.places import (
     Found,
@@ -46,87 +38,32 @@ from brim.core.places import (
 )
 from brim.core.presets import PRESETS
 from brim.core.provider_tables import SET_APART, Provider, all_providers, named_variables, preset_provider
-from brim.core.store.urls import WORDS, checked_url
+from brim.core.setting_values import (
+    Count,
+    CountOrZero,
+    Dollars,
+    File,
+    Key,
+    LogLevel,
+    Mode,
+    MustBe,
+    Name,
+    Seconds,
+    Seed,
+    Share,
+    Stop,
+    Store,
+    Temperature,
+    Text,
+    Thinking,
+    TopP,
+    Url,
+    YesNo,
+)
 from brim.core.text import visible_line
 from brim.core.trust import distrust, distrust_store, settle
 
 _SHOWN_CHARS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class MustBe:
-    """What a right value is, in words that end the sentence "it must be ..."."""
-
-    words: str
-
-
-def _bare(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("a truth value is neither a number nor a text")
-    return value.strip() if isinstance(value, str) else value
-
-
-def _key(value: SecretStr) -> SecretStr:
-    return checked_key(value.get_secret_value())
-
-
-def _url(url: str) -> str:
-    parts = urlsplit(url)
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or parts.port == 0
-        or not url.isprintable()
-    ):
-        raise ValueError("not a URL")
-    return url
-
-
-def _expanded(file: Path) -> Path:
-    try:
-        return file.expanduser()
-    except RuntimeError as error:
-        raise ValueError("nobody's home") from error
-
-
-def _stop(value: Any) -> Any:
-    return stop_texts(value) if isinstance(value, str) else value
-
-
-_Bare = BeforeValidator(_bare)
-Key = Annotated[SecretStr, AfterValidator(_key), MustBe(KEY_WORDS)]
-Url = Annotated[
-    str,
-    _Bare,
-    AfterValidator(_url),
-    MustBe("a URL that begins with http:// or https://, e.g. http://127.0.0.1:8080/v1"),
-]
-Name = Annotated[str, _Bare, Field(min_length=1), MustBe("a name")]
-Text = Annotated[str, MustBe("text")]
-Count = Annotated[int, _Bare, Field(gt=0), MustBe("a whole number above 0")]
-CountOrZero = Annotated[int, _Bare, Field(ge=0), MustBe("a whole number, 0 or more")]
-Seconds = Annotated[float, _Bare, Field(gt=0, allow_inf_nan=False), MustBe("a number of seconds above 0")]
-Temperature = Annotated[float, _Bare, Field(ge=0, le=2), MustBe(MUST_BE["temperature"])]
-TopP = Annotated[float, _Bare, Field(ge=0, le=1), MustBe(MUST_BE["top_p"])]
-Stop = Annotated[tuple[str, ...], BeforeValidator(_stop), MustBe(MUST_BE["stop"])]
-Seed = Annotated[int, _Bare, MustBe(MUST_BE["seed"])]
-Thinking = Annotated[Effort, _Bare, MustBe(MUST_BE["reasoning_effort"])]
-Share = Annotated[float, _Bare, Field(gt=0, le=1), MustBe("a share of the window, above 0 and at most 1")]
-Mode = Annotated[Literal["auto", "ask", "off"], _Bare, MustBe("auto, ask or off")]
-Dollars = Annotated[
-    Decimal,
-    _Bare,
-    Field(gt=0, le=1_000_000, allow_inf_nan=False),
-    MustBe("an amount in USD above 0 and at most 1000000"),
-]
-YesNo = Annotated[bool, MustBe("true or false")]
-LogLevel = Annotated[
-    Literal["debug", "info", "warning", "error", "off"],
-    _Bare,
-    MustBe("debug, info, warning, error or off"),
-]
-Store = Annotated[SecretStr, AfterValidator(checked_url), MustBe(WORDS)]
-File = Annotated[Path, _Bare, AfterValidator(_expanded), MustBe("the path of a file")]
 
 
 class Settings(BaseSettings):
@@ -146,9 +83,7 @@ class Settings(BaseSettings):
         None,
         description="the model of new sessions, e.g. anthropic:claude-sonnet-4-5; a bare name finds its provider",
     )
-    store: Store | None = Field(
-        None, description="where the sessions are, as a URL; without it a file of your own"
-    )
+    store: Store | None = Field(None, description="where the sessions are; without it a file of yours")
     theme: Name | None = Field(
         None, description="the colours of the screen; without it the theme chosen last"
     )
@@ -397,7 +332,7 @@ def _must_be(field: str) -> str:
 
 def shown(field: str, value: Any) -> str:
     """Return a setting's value for a person: keys as stars, URLs without what may be secret in them."""
-    if field.endswith("_api_key") or field == "store":
+    if field.endswith("_api_key"):
         return "***"
     text = visible_line(without_secrets(str(value)) if field.endswith("_base_url") else str(value))
     return f'"{text[:_SHOWN_CHARS]}…"' if len(text) > _SHOWN_CHARS else f'"{text}"'

@@ -14,7 +14,8 @@ from brim.core.parameters import Parameters
 from brim.core.paths import Paths
 from brim.core.places import Source, variable
 from brim.core.presets import PRESETS
-from brim.core.settings import MustBe, Settings, check_config, load_settings
+from brim.core.setting_values import MustBe
+from brim.core.settings import Settings, check_config, load_settings
 
 KEY = "sk-very-secret-1234567890"
 HERE = "http://127.0.0.1:9/v1"
