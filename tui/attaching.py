@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from brim.core.attachments import Attachment
     from brim.core.gathering import Gathered, Gatherer
+    from brim.core.limits import InputTooLongError
     from brim.core.sessions import SessionManager
     from brim.core.types import Message
     from brim.tui.screens.chat import ChatScreen
@@ -24,6 +25,10 @@ PASTED_NAME = "pasted.txt"
 _AT_ONCE_S = 0.15
 """A reading that takes longer shows the text in the composer while it lasts."""
 _AT_ONCE_BYTES = 20_000
+_MENTION_CHARS = 30
+"""About what a mention takes, with the blank lines around it."""
+_SHORT_CHARS = 500
+"""Of a paragraph that stays in a message of which the rest becomes a file."""
 
 
 class Attaching:
@@ -128,6 +133,31 @@ class Attaching:
             return gathered.attachments if gathered else None
         return gathered.attachments if await self._goes_without(text, gathered) else None
 
+    async def shortened(self, error: InputTooLongError, text: str) -> str | None:
+        """Ask whether a text that is too long goes along as a file; return what is sent then, ``None`` to go back.
+
+        A short paragraph at its beginning or its end, mostly the question about the rest, stays in the message.
+        """
+        from brim.tui.cleanup_words import AS_IT_IS, BACK
+        from brim.tui.screens.deciding import DecidingScreen
+        from brim.tui.screens.picker import Choice
+        from brim.tui.sending import ask_first
+
+        first, middle, last = _parts(text)
+        if len(first) + len(last) + _MENTION_CHARS > error.limit:
+            first, middle, last = "", text, ""
+        question = DecidingScreen(
+            "The message is too long",
+            Content(visible_line(error.sentence)),
+            [
+                Choice(AS_IT_IS, f"Send {len(middle):,} characters of it as the file {PASTED_NAME}"),
+                Choice(BACK, "Back to the message"),
+            ],
+        )
+        if await ask_first(self._screen, question, text) != AS_IT_IS:
+            return None
+        return "\n\n".join(part for part in (first, self.as_file(middle), last) if part)
+
     async def _read(self, text: str) -> Gathered | None:
         """Read what a text mentions. What takes long leaves the text in the composer, where it can be changed."""
         reading = asyncio.create_task(self.gatherer.gather(text))
@@ -169,3 +199,14 @@ class Attaching:
             ],
         )
         return await ask_first(self._screen, question, text) == AS_IT_IS
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """Return a short first paragraph, what stands between, and a short last one; empty where it is not short."""
+    first, gap, rest = text.partition("\n\n")
+    if not gap or len(first) > _SHORT_CHARS:
+        first, rest = "", text
+    middle, gap, last = rest.rpartition("\n\n")
+    if not gap or len(last) > _SHORT_CHARS or not middle.strip():
+        middle, last = rest, ""
+    return first, middle, last

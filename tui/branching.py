@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brim.core.errors import BrimError
+from brim.core.limits import InputTooLongError
 from brim.tui.choosing import choose_model
 from brim.tui.sending import attempt
 
@@ -48,6 +49,9 @@ async def send_edited(screen: ChatScreen, controller: ChatController, text: str)
 
     try:
         await attempt(screen, ask, text)
+    except InputTooLongError as error:
+        if (shorter := await screen.attaching.shortened(error, text)) is not None:
+            await send_edited(screen, controller, shorter)
     except BrimError:
         screen.composer.put_back(text)
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from brim.tui.library_commands import LibraryCommands
@@ -203,11 +202,9 @@ class Commands(LibraryCommands):
 
     async def send(self, text: str) -> None:
         self._screen.visits.end()
-        from brim.tui.sending import attempt
+        from brim.tui.sending import send
 
-        files = await self._screen.attaching.take(text)
-        if files is not None:
-            await attempt(self._screen, partial(self._controller.send, text, files), text)
+        await send(self._screen, self._controller, text)
 
     async def stop(self, _: str) -> None:
         screen = self._screen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from brim.core.budgets import BudgetError
@@ -18,6 +19,7 @@ from brim.tui.cleanup_words import (
 from brim.tui.screens.deciding import DecidingScreen
 
 if TYPE_CHECKING:
+    from brim.tui.controller import ChatController
     from brim.tui.screens.chat import ChatScreen
 
 
@@ -27,6 +29,20 @@ class Attempt(Protocol):
     async def __call__(self, *, cleanup: bool | None, over_budget: bool) -> None:
         """Do it. Raises what the manager's `send` raises."""
         ...
+
+
+async def send(screen: ChatScreen, controller: ChatController, text: str) -> None:
+    """Send a text with the files that it mentions; one that is too long goes as a file if the person wants that."""
+    from brim.core.limits import InputTooLongError
+
+    try:
+        controller.manager.limits.check_input(text)
+        files = await screen.attaching.take(text)
+        if files is not None:
+            await attempt(screen, partial(controller.send, text, files), text)
+    except InputTooLongError as error:
+        if (shorter := await screen.attaching.shortened(error, text)) is not None:
+            await send(screen, controller, shorter)
 
 
 async def attempt(screen: ChatScreen, send: Attempt, text: str = "") -> None:

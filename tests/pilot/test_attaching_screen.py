@@ -11,6 +11,9 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
+from brim.core.limits import Limits
+from brim.core.sessions import SessionManager
+from brim.core.store.sqlite import SQLiteStore
 from brim.tui.app import BrimApp
 from brim.tui.screens.deciding import DecidingScreen
 from tests.support.agents import Gated, Plain
@@ -301,6 +304,35 @@ async def test_a_broken_image_of_an_import_breaks_nothing(files: Path) -> None:
         app.chat.transcript.focus()
         await pilot.press("o")
         await sees(app, pilot, "The image cannot be decoded.")
+
+
+async def test_a_message_that_is_too_long_is_offered_to_go_as_a_file(files: Path) -> None:
+    agent = Seeing()
+
+    async def connect() -> SessionManager:
+        manager = SessionManager(
+            agent, store=SQLiteStore(files.parent / "brim.db"), limits=Limits(max_input_chars=200)
+        )
+        await manager.open()
+        return manager
+
+    text = "Sum this up:\n\n" + "long words\n\n" * 50 + "What matters?"
+    async with app_in(files, agent, connect=connect) as (app, pilot):
+        await ask(app, pilot, text)
+        await wait_until(pilot, lambda: isinstance(app.screen, DecidingScreen))
+        assert "and 200 are the most" in screen_text(app)
+        assert app.chat.composer.draft == text
+        await pilot.press("down", "enter")
+        await wait_until(pilot, lambda: app.screen is app.chat)
+        assert app.chat.composer.draft == text
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: isinstance(app.screen, DecidingScreen))
+        await pilot.press("enter")
+        await sees(app, pilot, "An answer.")
+        (asked,) = agent.asked
+        assert asked.input.startswith("Sum this up:\n\n@pasted.txt\n\nWhat matters?\n\nFile pasted.txt:")
+        assert asked.input.count("long words") == 50
+        assert app.chat.composer.draft == ""
 
 
 async def test_attach_as_a_command_begins_a_mention(files: Path) -> None:
