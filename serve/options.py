@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
@@ -16,6 +17,8 @@ class ServeOptions(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
+    keys: Path | None = None
+    """The file of keys; ``service-keys.toml`` beside the settings if left out."""
     grace_s: float = Field(default=30.0, ge=0)
     """How long running turns may go on after the service was told to end, in seconds."""
     max_body_bytes: int = Field(default=1_048_576, gt=0)

@@ -38,7 +38,7 @@ def serve(options: Mapping[str, Any], *, agent: str | None, model: str | None) -
 
     paths = Paths.find()
     chosen = read_options(options)
-    keys = KeyFile(paths.config / KEYS_FILE)
+    keys = KeyFile(chosen.keys or paths.config / KEYS_FILE)
     check_address(chosen.host, keys)
 
     async def connect() -> Any:

@@ -1,0 +1,99 @@
+"""What is deployed, held against the schemas of those who read it."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+MANIFESTS = [
+    document
+    for file in sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+    for document in yaml.safe_load_all(file.read_text())
+]
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda m: m["kind"])
+def test_a_manifest_fits_the_schema_of_kubernetes(manifest):
+    kubernetes_validate.validate(manifest, "1.31", strict=True)
+
+
+def test_the_deployment_has_the_replicas_probes_and_sizes_of_the_guide():
+    kinds = {manifest["kind"]: manifest for manifest in MANIFESTS}
+    assert {
+        "Deployment",
+        "Service",
+        "PodDisruptionBudget",
+        "HorizontalPodAutoscaler",
+        "ConfigMap",
+    } <= kinds.keys()
+    deployment = kinds["Deployment"]["spec"]
+    [container] = deployment["template"]["spec"]["containers"]
+    assert deployment["replicas"] == 3
+    assert container["resources"] == {
+        "requests": {"memory": "256Mi", "cpu": "250m"},
+        "limits": {"memory": "512Mi", "cpu": "500m"},
+    }
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readiness"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/health"
+    grace_s = float(kinds["ConfigMap"]["data"]["BRIM_SERVE_GRACE_S"])
+    assert deployment["template"]["spec"]["terminationGracePeriodSeconds"] > grace_s
+
+
+def test_compose_fits_its_schema():
+    checked = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "check_jsonschema",
+            "--builtin-schema",
+            "vendor.compose-spec",
+            str(DEPLOY / "compose.yaml"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_no_secret_stands_in_a_file_that_is_deployed():
+    for manifest in MANIFESTS:
+        assert manifest["kind"] != "Secret"
+        for name, value in (manifest.get("data") or {}).items() if manifest["kind"] == "ConfigMap" else ():
+            if re.search("(KEY|TOKEN|PASSWORD|DSN)$", name):
+                assert value.startswith("file:"), name
+    for name, service in yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"].items():
+        for variable, value in service.get("environment", {}).items():
+            if re.search("(KEY|TOKEN|PASSWORD|DSN)$", variable):
+                assert str(value).startswith("file:"), (name, variable)
+
+
+def test_requirements_are_pinned_with_hashes_and_name_no_registry():
+    text = (DEPLOY / "requirements.txt").read_text()
+    assert "://" not in text and "index" not in text
+    blocks = re.findall(
+        r"^([A-Za-z0-9_.-]+)(\[[^\]]*\])?==(\S+)(.*?)(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL
+    )
+    assert len(blocks) > 30
+    for name, _, _, rest in blocks:
+        assert "--hash=sha256:" in rest, name
+    pinned = {name.lower().replace("_", "-") for name, *_ in blocks}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["serve"]]
+    for requirement in wanted:
+        assert re.match(r"[A-Za-z0-9_.-]+", requirement).group(0).lower().replace("_", "-") in pinned
+
+
+def test_the_image_is_built_of_what_the_wheel_is_built_of():
+    text = (DEPLOY / "Dockerfile").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    folders = set(project["tool"]["setuptools"]["package-dir"].values())
+    assert set(re.findall(r"^COPY (\w+) \./\w+$", text, re.MULTILINE)) == folders
+    assert re.search(r"^USER \d+$", text, re.MULTILINE) and "HEALTHCHECK" in text
