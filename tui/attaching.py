@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from brim.core.attachments import Attachment
     from brim.core.gathering import Gathered, Gatherer
-    from brim.core.limits import InputTooLongError
+    from brim.core.errors import InputTooLongError
     from brim.core.sessions import SessionManager
     from brim.core.types import Message
     from brim.tui.screens.chat import ChatScreen

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brim.core.errors import BrimError
-from brim.core.limits import InputTooLongError
+from brim.core.errors import BrimError, InputTooLongError
 from brim.tui.choosing import choose_model
 from brim.tui.sending import attempt
 

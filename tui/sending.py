@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from brim.core.budgets import BudgetError
-from brim.core.errors import CleanupWantedError
+from brim.core.errors import CleanupWantedError, InputTooLongError
 from brim.tui.cleanup_words import (
     ALL_THE_SAME,
     AS_IT_IS,
@@ -33,8 +33,6 @@ class Attempt(Protocol):
 
 async def send(screen: ChatScreen, controller: ChatController, text: str) -> None:
     """Send a text with the files that it mentions; one that is too long goes as a file if the person wants that."""
-    from brim.core.limits import InputTooLongError
-
     try:
         controller.manager.limits.check_input(text)
         files = await screen.attaching.take(text)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
+from brim.core.attachments import Attachment
 from brim.core.errors import RateLimitError, StoreError
 from brim.core.sessions import SessionManager
 from brim.core.store.sqlite import SQLiteStore
@@ -122,7 +124,13 @@ class Full(SessionManager):
     """A manager whose disk is full."""
 
     async def send(
-        self, session_id: str, text: str, *, cleanup: bool | None = None, over_budget: bool = False
+        self,
+        session_id: str,
+        text: str,
+        *,
+        attachments: Sequence[Attachment] = (),
+        cleanup: bool | None = None,
+        over_budget: bool = False,
     ) -> Turn:
         raise StoreError("The disk is full.")
 
