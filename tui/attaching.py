@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from brim.core.attachments import Attachment
-    from brim.core.gathering import Gathered, Gatherer
     from brim.core.errors import InputTooLongError
+    from brim.core.gathering import Gathered, Gatherer
     from brim.core.sessions import SessionManager
     from brim.core.types import Message
     from brim.tui.screens.chat import ChatScreen
