@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import pty
+import sqlite3
 import subprocess
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 
+from brim.core.paths import Paths
+from brim.core.store import search_table
 from brim.core.types import Message, Session
 from tests.cli.test_reading import on_a_terminal
 from tests.support.archives import AT, chatgpt, node, write
@@ -63,6 +67,10 @@ def test_a_terminal_is_told_that_search_catches_up() -> None:
     asked = {"q": node(None, "user", long, at=AT), "a": node("q", "assistant", long, at=AT + 1)}
     write("conversations.json", [chatgpt(asked, conversation_id=f"c-{n}") for n in range(300)])
     assert here("import", "conversations.json").returncode == 0
+    with closing(sqlite3.connect(Paths.find().database)) as file:
+        file.row_factory = sqlite3.Row
+        search_table.begin_anew(file)
+        file.commit()
     master, slave = pty.openpty()
     process = subprocess.Popen([*BRIM, "search", "needle"], stdout=subprocess.PIPE, stderr=slave)
     os.close(slave)
