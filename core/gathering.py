@@ -41,10 +41,13 @@ class Gatherer:
         self._held: dict[str, Attachment] = {}
 
     def hold(self, one: Attachment) -> str:
-        """Keep an attachment that has its data, and return the name under which texts can mention it."""
+        """Keep an attachment that has its data, and return the name under which texts can mention it.
+
+        Files of the disk come first, so it is no name of theirs.
+        """
         path = PurePath(one.name)
-        name, number = one.name, 1
-        while self._held.get(name, one).id != one.id:
+        name, number = path.name, 1
+        while self._held.get(name, one).id != one.id or (self.folder / name).exists():
             number += 1
             name = f"{path.stem}-{number}{path.suffix}"
         self._held.pop(name, None)

@@ -96,7 +96,8 @@ class OpenSessionView:
     def show_queue(self, session_id: str, prompts: tuple[QueuedPrompt, ...]) -> None:
         """Show the prompts that wait."""
         del session_id
-        self._screen.transcript.set_queue(tuple(prompt.text for prompt in prompts))
+        texts = (prompt.text or ", ".join(one.name for one in prompt.attachments) for prompt in prompts)
+        self._screen.transcript.set_queue(tuple(texts))
         self._screen.composer.queue_waits = bool(prompts)
 
     def put_session(self, session: Session) -> None:

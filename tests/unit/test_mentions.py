@@ -169,6 +169,8 @@ async def test_what_is_in_no_file_is_held_under_a_name(folder):
         "pasted.txt",
         "pasted-2.txt",
     )
+    (folder / "notes.txt").write_text("of the disk")
+    assert gatherer.hold(one.model_copy(update={"name": "notes.txt"})) == "notes-2.txt"
     found = await gatherer.gather("see @pasted-2.txt, and not @other")
     assert [(one.name, one.data) for one in found.attachments] == [("pasted-2.txt", b"longer")]
 
