@@ -61,3 +61,15 @@ def _dropped(url: Found, key_place: str) -> str:
         f'{url.place} ("{visible_line(without_secrets(str(url.value)))[:60]}") would send the key from '
         f"{key_place} there, so brim uses neither: set both in the same place to use them."
     )
+
+
+def distrust_store(found: MutableMapping[str, Found]) -> list[str]:
+    """Drop a store that ``.env`` names: whoever wrote that file would get all that is said.
+
+    Returns the sentence that says so, if there is one to say.
+    """
+    store = found.get("store")
+    if store is None or store.source is not Source.DOTENV:
+        return []
+    del found["store"]
+    return [f"{store.place} is not used: a store is named by --store, BRIM_STORE or config.toml."]

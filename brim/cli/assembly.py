@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from brim.cli.store_option import chosen_store
 from brim.core.agent import AgentInterface
 from brim.core.catalogue import use_overrides
 from brim.core.cleanup import CleanupMode
@@ -14,6 +15,7 @@ from brim.core.paths import Paths
 from brim.core.sessions import SessionManager
 from brim.core.settings import Settings, load_settings
 from brim.core.store.sqlite import SQLiteStore
+from brim.core.store.urls import make_store
 from brim.providers.custom import load_agent
 from brim.providers.registry import Registry
 
@@ -41,14 +43,14 @@ async def connect(
         AgentLoadError: ``agent`` cannot be loaded.
         StoreError: the data file cannot be used.
     """
-    chosen = dict(options or {})
+    chosen = {**chosen_store(), **(options or {})}
     if agent is not None and chosen.get("default_model") is None:
         chosen["default_model"] = agent_id(agent)
     settings, overrides, own = await asyncio.to_thread(_read, paths, chosen, agent)
     use_overrides(overrides)
     for warning in settings.warnings:
         warn(warning)
-    store = SQLiteStore(paths.database if save else None)
+    store = make_store(settings.store, paths.database) if save else SQLiteStore(None)
 
     async def last_model() -> str | None:
         newest = await store.list_sessions(limit=1)

@@ -12,6 +12,7 @@ import click
 from brim._version import __version__
 from brim.cli.edge import DONE, FAILED, INTERRUPTED, WRONG, complain
 from brim.cli.service_commands import keys, serve
+from brim.cli.store_option import store_option
 
 _APP = "(app)"
 _SESSION_HELP = "SESSION is an id, an unambiguous start of one, or `last`."
@@ -21,13 +22,21 @@ _agent = click.option("--agent", metavar="MODULE:CLASS", help="Your own agent.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 
 
+def _behind_store(args: list[str]) -> int:
+    """Return the place of the first argument behind a ``--store`` at the beginning."""
+    if args[:1] == ["--store"]:
+        return min(2, len(args))
+    return int(bool(args) and args[0].startswith("--store="))
+
+
 class _Brim(click.Group):
     """A group whose first argument may be a session: then the app is opened with it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take arguments that begin with no command's name for the app's own."""
-        if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h", "--version")):
-            args = [_APP, *args]
+        at = _behind_store(args)
+        if not args[at:] or (args[at] not in self.commands and args[at] not in ("--help", "-h", "--version")):
+            args = [*args[:at], _APP, *args[at:]]
         return super().parse_args(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -37,7 +46,7 @@ class _Brim(click.Group):
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Show how the app itself is opened."""
         del ctx
-        return ["[SESSION] [--model ID] [--agent MODULE:CLASS] | COMMAND ..."]
+        return ["[--store URL] [SESSION] [--model ID] [--agent MODULE:CLASS] | COMMAND ..."]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the app's options with the group's own."""
@@ -59,6 +68,7 @@ class _Brim(click.Group):
     f"session or the one named. {_SESSION_HELP}",
 )
 @click.version_option(__version__, message="brim %(version)s")
+@store_option
 def brim() -> None:
     """Hold the commands."""
 
@@ -67,6 +77,7 @@ def brim() -> None:
 @click.argument("session", required=False)
 @_model
 @_agent
+@store_option
 def _open(session: str | None, model: str | None, agent: str | None) -> int:
     """Open the app."""
     if session is not None and not _can_be_session(session):
@@ -92,7 +103,10 @@ def _can_be_session(name: str) -> bool:
 @_agent
 @_json
 @click.option(
-    "--attach", metavar="FILE", multiple=True, help="A file that goes along: text, PDF, image. May be repeated."
+    "--attach",
+    metavar="FILE",
+    multiple=True,
+    help="A file that goes along: text, PDF, image. May be repeated.",
 )
 @click.option("--no-save", is_flag=True, help="Keep nothing of it.")
 @click.option("--over-budget", is_flag=True, help="Send it although it may cost more than a budget has left.")
@@ -102,6 +116,7 @@ def _can_be_session(name: str) -> bool:
     default=None,
     help="Let old messages leave a full window, or send all of them.",
 )
+@store_option
 def ask(
     text: tuple[str, ...],
     *,
@@ -148,6 +163,7 @@ def ask(
     help="Which ones: open if not given.",
 )
 @click.pass_context
+@store_option
 def sessions(
     ctx: click.Context, /, *, limit: int, title: str, tag: str, model: str, shelf: str, as_json: bool
 ) -> int:
@@ -179,6 +195,7 @@ def sessions(
 )
 @click.option("--dry-run", "is_dry", is_flag=True, help="Say what would go, and delete nothing.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
+@store_option
 def prune(bin_days: int, unused_days: int | None, is_dry: bool, is_sure: bool) -> int:
     """Delete old sessions for good."""
     from brim.cli import pruning
@@ -199,6 +216,7 @@ def prune(bin_days: int, unused_days: int | None, is_dry: bool, is_sure: bool) -
 @click.option(
     "--limit", metavar="N", default=20, type=click.IntRange(min=1), help="How many hits; 20 if not given."
 )
+@store_option
 def search(query: tuple[str, ...], limit: int, as_json: bool) -> int:
     """Search all messages."""
     from brim.cli import searching
@@ -210,6 +228,7 @@ def search(query: tuple[str, ...], limit: int, as_json: bool) -> int:
 @click.argument("session")
 @_json
 @click.option("--tree", "is_tree", is_flag=True, help="All branches, not only the one shown.")
+@store_option
 def show(session: str, is_tree: bool, as_json: bool) -> int:
     """Show one transcript."""
     from brim.cli import reading
@@ -240,6 +259,7 @@ def show(session: str, is_tree: bool, as_json: bool) -> int:
 @click.option(
     "--tree", "is_tree", is_flag=True, help="All branches, not only the one shown; JSON always has them."
 )
+@store_option
 def export(session: tuple[str, ...], **wishes: Any) -> int:
     """Export sessions."""
     if wishes["target"] == "-":
@@ -267,6 +287,7 @@ def export(session: tuple[str, ...], **wishes: Any) -> int:
     help="Where FILE is from; found out if not given.",
 )
 @click.option("--dry-run", "is_rehearsal", is_flag=True, help="Say what would come, and keep nothing.")
+@store_option
 def import_(file: str, source: str | None, is_rehearsal: bool) -> int:
     """Import conversations."""
     from brim.cli import importing
@@ -277,6 +298,7 @@ def import_(file: str, source: str | None, is_rehearsal: bool) -> int:
 
 @brim.command()
 @_json
+@store_option
 def models(as_json: bool) -> int:
     """List the models that can be used now, with windows and prices."""
     from brim.cli import reading
@@ -292,6 +314,7 @@ def models(as_json: bool) -> int:
     type=click.IntRange(min=1, max=36_500),
     help="The last N days, today with them; all if not given.",
 )
+@store_option
 def stats(days: int | None, as_json: bool) -> int:
     """Say what was used and spent, by model and day, and how well brim foresees the size of prompts."""
     from brim.cli import counting
@@ -301,6 +324,7 @@ def stats(days: int | None, as_json: bool) -> int:
 
 @brim.command()
 @_json
+@store_option
 def doctor(as_json: bool) -> int:
     """Say what works, what does not, and how to mend it."""
     from brim.cli.doctor import examine

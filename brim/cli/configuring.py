@@ -21,6 +21,7 @@ from brim.core.paths import Paths
 from brim.core.places import Source, variable, without_secrets
 from brim.core.provider_tables import Provider
 from brim.core.settings import Settings, check_config, load_settings, parse_value
+from brim.core.store.urls import parse_url
 
 _STANDARD_INPUT = "-"
 
@@ -139,6 +140,8 @@ def _tell_if_hidden(settings: Settings, key: str, *, is_set: bool) -> None:
 def _said(settings: Settings, field: str) -> str | int | float | Decimal | tuple[str, ...] | None:
     """Return a value as it can be shown: no key, no secret in a URL; ``None`` where nothing is set."""
     value = getattr(settings, field)
+    if field == "store" and value is not None:
+        return parse_url(value.get_secret_value()).place
     if isinstance(value, SecretStr):
         return "***"
     if isinstance(value, Path):

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from brim.cli.edge import complain
+from brim.cli.store_option import chosen_store
 from brim.core.overrides import load_overrides
 from brim.core.paths import Paths
 from brim.core.settings import Settings, load_settings
 from brim.core.store.protocol import SessionStore
-from brim.core.store.sqlite import SQLiteStore
+from brim.core.store.urls import make_store
 
 
 @asynccontextmanager
@@ -23,9 +24,9 @@ async def stored() -> AsyncIterator[SessionStore]:
         StoreError: the data file cannot be used.
     """
     paths = Paths.find()
-    settings = await asyncio.to_thread(_read, paths)
+    settings = await asyncio.to_thread(_read, paths, chosen_store())
     complain(*settings.warnings)
-    store: SessionStore = SQLiteStore(paths.database)
+    store = make_store(settings.store, paths.database)
     await store.open()
     try:
         yield store
@@ -33,8 +34,8 @@ async def stored() -> AsyncIterator[SessionStore]:
         await store.aclose()
 
 
-def _read(paths: Paths) -> Settings:
-    settings = load_settings(paths)
+def _read(paths: Paths, options: dict[str, str]) -> Settings:
+    settings = load_settings(paths, options)
     load_overrides(paths.config)
     paths.make()
     return settings

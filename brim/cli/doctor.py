@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from brim._version import __version__
 from brim.cli.edge import DONE, FAILED
 from brim.cli.output import put, styled, write, write_json
+from brim.cli.store_option import chosen_store
 from brim.core.catalogue import use_overrides
 from brim.core.errors import BrimError, SettingsError
 from brim.core.overrides import FILE_NAME, load_overrides
@@ -25,6 +26,7 @@ from brim.core.presets import PRESETS
 from brim.core.provider_tables import SET_APART
 from brim.core.settings import Settings, load_settings
 from brim.core.store.checkup import check_up
+from brim.core.store.urls import file_of, look_at
 from brim.core.text import visible_line
 from brim.providers.listing import AnyServer
 from brim.providers.local import BUNDLED_MODEL, find_model, is_installed
@@ -88,7 +90,7 @@ async def examine(*, as_json: bool) -> int:
 
 async def _checks(paths: Paths) -> list[Check]:
     try:
-        settings = load_settings(paths)
+        settings = load_settings(paths, chosen_store())
     except SettingsError as error:
         mend = error.hint or "Set another value there, or take it out."
         settings, first = Settings(), _bad("settings", error.sentence, mend, is_needed=True)
@@ -100,7 +102,7 @@ async def _checks(paths: Paths) -> list[Check]:
         *(_bad("settings", warning) for warning in settings.warnings),
         *await _providers(settings, paths),
         _local_model(settings),
-        await asyncio.to_thread(_data_file, paths.database),
+        await asyncio.to_thread(_data, settings, paths.database),
         *_modes(paths),
         *_terminal(),
     ]
@@ -254,6 +256,16 @@ async def _model(registry: Registry) -> Check:
     if reason:
         return _bad("model", f"{model} cannot be used: {reason}", mend, is_needed=True)
     return _good("model", f"{model} can be used.", is_needed=True)
+
+
+def _data(settings: Settings, default: Path) -> Check:
+    try:
+        file = file_of(settings.store, default)
+        if settings.store is None or file is not None:
+            return _data_file(file or default)
+        return _good("data", look_at(settings.store), is_needed=True)
+    except BrimError as error:
+        return _bad("data", error.sentence, error.hint, is_needed=True)
 
 
 def _data_file(file: Path) -> Check:

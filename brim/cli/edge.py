@@ -49,9 +49,10 @@ def drop_output() -> None:
 def exit_code(error: BrimError) -> int:
     """Return what a command ends with that fails like this."""
     from brim.core.attaching import AttachmentError
-    from brim.core.errors import AgentLoadError, SettingsError
+    from brim.core.errors import AgentLoadError, SettingsError, StoreUnreachableError
 
-    return WRONG if isinstance(error, SettingsError | AgentLoadError | AttachmentError) else FAILED
+    wrong = (SettingsError, AgentLoadError, AttachmentError, StoreUnreachableError)
+    return WRONG if isinstance(error, wrong) else FAILED
 
 
 def _told(error: Exception) -> int:

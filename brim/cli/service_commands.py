@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from brim.cli.store_option import store_option
+
 
 @click.command(help="Serve agents and sessions over HTTP. BRIM_SERVE_* in the environment sets the rest.")
 @click.option("--host", metavar="ADDRESS", help="Where to listen; 127.0.0.1 if left out.")
@@ -18,6 +20,7 @@ import click
 @click.option(
     "--origin", "origins", multiple=True, metavar="URL", help="A web page that may call the service."
 )
+@store_option
 def serve(model: str | None, agent: str | None, **options: Any) -> int:
     """Serve agents and sessions over HTTP."""
     from brim.cli import serving

@@ -1,4 +1,4 @@
-"""Which store a URL means: a file, a PostgreSQL or a Redis server.
+"""Which store a URL means: a file or a PostgreSQL server.
 
 No function here puts a password into what it returns or raises.
 """
@@ -18,7 +18,7 @@ from brim.core.errors import SettingsError
 if TYPE_CHECKING:
     from brim.core.store.protocol import SessionStore
 
-WORDS = "sqlite:///PATH, postgresql://USER@HOST/DATABASE or redis://HOST/NUMBER"
+WORDS = "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 
 _SCHEMES = {"sqlite": "sqlite", "postgresql": "postgres", "postgres": "postgres"}
 
@@ -44,7 +44,9 @@ class StoreUrl:
         if self.kind == "sqlite":
             return self.path
         port = f":{self.port}" if self.port else ""
-        return f"{self.kind}://{self.host or 'localhost'}{port}/{self.path}".replace("postgres:", "postgresql:")
+        return f"{self.kind}://{self.host or 'localhost'}{port}/{self.path}".replace(
+            "postgres:", "postgresql:"
+        )
 
 
 def parse_url(url: str) -> StoreUrl:
@@ -113,6 +115,19 @@ def make_store(url: SecretStr | None, default: Path) -> SessionStore:
     from brim.core.store.postgres.store import PostgresStore
 
     return PostgresStore(place)
+
+
+def look_at(url: SecretStr) -> str:
+    """Look at a server's data, changing nothing; returns what there is to say of it, for a person.
+
+    Raises:
+        SettingsError: the packages that it needs are not installed.
+        StoreError: the server cannot be used, or a newer brim has changed its data.
+    """
+    _check_installed("psycopg", "PostgreSQL", "postgres")
+    from brim.core.store.postgres.checkup import check_up
+
+    return check_up(parse_url(url.get_secret_value()))
 
 
 def _check_installed(module: str, name: str, extra: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ from psycopg import sql
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
-from brim.core.errors import StoreError, StoreUnreachableError
+from brim.core.errors import SettingsError, StoreError, StoreUnreachableError
 from brim.core.store.postgres.dialect import translated
 from brim.core.store.postgres.rows import Row, incoming, outgoing, row_type
 from brim.core.store.urls import StoreUrl
@@ -22,6 +23,18 @@ CONNECT_TIMEOUT_S = 5
 
 SCHEMA = "brim"
 """The schema of the tables where the URL names no other."""
+
+
+OWN_OPTIONS = ("schema", "lease")
+"""The options in a URL that are not those of PostgreSQL's library."""
+
+
+def schema_of(url: StoreUrl) -> str:
+    """Return the schema of a store's tables. Raises `SettingsError` where its name is wrong."""
+    schema = dict(url.options).get("schema", SCHEMA)
+    if re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema) is None:
+        raise SettingsError("The schema in the store's URL must be a name of small letters, digits and _.")
+    return schema
 
 
 class Cursor:
@@ -100,7 +113,9 @@ class Link:
 
 def _connected(url: StoreUrl) -> psycopg.Connection[tuple[Any, ...]]:
     options = dict(url.options)
-    schema = options.pop("schema", SCHEMA)
+    schema = schema_of(url)
+    for ours in OWN_OPTIONS:
+        options.pop(ours, None)
     given: dict[str, Any] = {
         "host": url.host,
         "port": url.port,
@@ -146,7 +161,7 @@ def server_errors(url: StoreUrl) -> Iterator[None]:
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise StoreUnreachableError(
             f"The PostgreSQL server at {url.place} cannot be used: {_without(url, _said(error))}.",
-            hint="It is tried again with the next request.",
+            hint="Does it run, and may you reach it?",
         ) from None
     except psycopg.ProgrammingError as error:
         if error.sqlstate is None:  # the connection's own options
@@ -161,7 +176,8 @@ def server_errors(url: StoreUrl) -> Iterator[None]:
 def _said(error: Exception) -> str:
     primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
     lines = [line.strip() for line in (primary or str(error)).splitlines() if line.strip()]
-    return lines[-1].removesuffix(".") if lines else type(error).__name__
+    said = lines[0] if lines else type(error).__name__
+    return said.rpartition(" failed: ")[2].removesuffix(".")
 
 
 def _without(url: StoreUrl, text: str) -> str:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-import psycopg
 from psycopg import sql
 
 from brim.core.errors import NewerStoreError, StoreError
 from brim.core.store.postgres.link import Link
+
+_VERSIONS = """
+    CREATE TABLE IF NOT EXISTS schema_versions (
+        version INTEGER PRIMARY KEY, since TIMESTAMPTZ NOT NULL DEFAULT now()
+    )
+"""
 
 
 @cache
@@ -41,8 +46,10 @@ def migrate(schema: str, link: Link) -> None:
         server.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"brim {schema}",))
         if server.execute("SELECT to_regnamespace(%s)", (f'"{schema}"',)).fetchone() == (None,):
             server.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-        version = _version(schema, server)
+        version = version_of(schema, link)
         check_version(version)
+        if not version:
+            server.execute(_VERSIONS)
         for number, script in migrations():
             if number > version:
                 server.execute(script.encode())
@@ -58,10 +65,10 @@ def check_version(version: int) -> None:
         )
 
 
-def _version(schema: str, server: psycopg.Connection[tuple[object, ...]]) -> int:
+def version_of(schema: str, link: Link) -> int:
+    """Return the version of the tables in a schema, 0 where there are none."""
+    server = link.server
     if server.execute("SELECT to_regclass(%s)", (f'"{schema}".schema_versions',)).fetchone() == (None,):
-        server.execute(
-            "CREATE TABLE schema_versions (version INTEGER PRIMARY KEY, since TIMESTAMPTZ NOT NULL DEFAULT now())"
-        )
+        return 0
     found = server.execute("SELECT coalesce(max(version), 0) FROM schema_versions").fetchone()
     return int(str(found[0])) if found else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ from brim.core.store.indexer import Indexer
 from brim.core.store.journal import Journal
 from brim.core.store.postgres import leases, search
 from brim.core.store.postgres.connections import PostgresConnections
-from brim.core.store.postgres.link import SCHEMA
+from brim.core.store.postgres.link import schema_of
 from brim.core.store.postgres.schema import migrate
 from brim.core.store.protocol import Recovered
 from brim.core.store.tables import TableStore
@@ -49,18 +48,10 @@ class PostgresStore(TableStore):
     """
 
     def __init__(self, url: StoreUrl) -> None:
-        options = dict(url.options)
-        self._schema = options.get("schema", SCHEMA)
-        if re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", self._schema) is None:
-            raise SettingsError(
-                "The schema in the store's URL must be a name of small letters, digits and _."
-            )
-        self._lease_s = _seconds(options.pop("lease", ""))
+        self._schema = schema_of(url)
+        self._lease_s = _seconds(dict(url.options).get("lease", ""))
         self._id = new_id()
-        self._server = PostgresConnections(
-            StoreUrl(url.kind, url.path, url.host, url.port, url.user, url.password, tuple(options.items())),
-            self._id,
-        )
+        self._server = PostgresConnections(url, self._id)
         self._own: set[str] = set()
         """The answers that this store is writing."""
         self._renewer: asyncio.Task[None] | None = None
