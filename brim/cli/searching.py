@@ -17,7 +17,7 @@ from brim.core.text import visible_line
 
 _PATIENCE_S = 5.0
 """How long a search waits for messages that are not known to it yet, in seconds."""
-_STRETCH_S = 0.2
+_STRETCH_S = 0.1
 _ID_CHARS = 8
 _WIDTH = 100
 

@@ -65,7 +65,7 @@ def test_what_a_minus_stands_before_is_left_out() -> None:
 def test_a_terminal_is_told_that_search_catches_up() -> None:
     long = " ".join(f"word{n}" for n in range(3000))
     asked = {"q": node(None, "user", long, at=AT), "a": node("q", "assistant", long, at=AT + 1)}
-    write("conversations.json", [chatgpt(asked, conversation_id=f"c-{n}") for n in range(300)])
+    write("conversations.json", [chatgpt(asked, conversation_id=f"c-{n}") for n in range(600)])
     assert here("import", "conversations.json").returncode == 0
     with closing(sqlite3.connect(Paths.find().database)) as file:
         file.row_factory = sqlite3.Row
