@@ -99,6 +99,8 @@ class Done:
     model: str | None = None
     """The model that answered, as the provider names it; ``None`` when it did not say."""
     metadata: dict[str, Any] = field(default_factory=dict)
+    from_cache: bool = False
+    """Whether the answer was kept from an earlier request, so that nobody was asked and nothing is paid."""
 
     def __str__(self) -> str:
         return ""

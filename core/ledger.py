@@ -148,11 +148,11 @@ class Ledger:
 
     async def agent_found(self, model: str, agent: AgentInterface) -> None:
         """Take in who answers for ``model``: its window and whether it has a price."""
-        self._priced[model] = agent.is_priced
         if agent.cache_holds_s is not None:
             self._cache_holds[model] = timedelta(seconds=agent.cache_holds_s)
         await self._scales.know(model, agent)
         await self._windows.find(model, agent)
+        self._priced[model] = agent.is_priced
 
     def has_met(self, model: str) -> bool:
         """Whether it is known who answers for ``model``: see `agent_found`."""
@@ -300,6 +300,10 @@ class Ledger:
                 "tokens_estimated": spoken <= 0,
             }
         )
+        if answer.from_cache:
+            # What was counted when it was asked first tells the weights. Now nothing was used.
+            unpaid = {"usage": Usage(), "cost_usd": Decimal(0), "cache_saved_usd": None}
+            answer = answer.model_copy(update=unpaid)
         is_counted = False
         if reported and reported.prompt_tokens and sent:
             is_counted = True

@@ -90,6 +90,7 @@ class LiveAnswer:
         self._usage: Usage | None = None
         self._carried: Carried | None = None
         self._finish_reason: str | None = None
+        self._from_cache = False
         self._waiting = ""
         self._started = perf_counter()
         self._first_token_s: float | None = None
@@ -161,8 +162,9 @@ class LiveAnswer:
             case Waiting(reason=reason):
                 self._waiting = reason
                 self.publish_progress()
-            case Done(finish_reason=finish_reason):
+            case Done(finish_reason=finish_reason, from_cache=from_cache):
                 self._finish_reason = finish_reason
+                self._from_cache = from_cache
                 self.done = True
             case _:
                 raise BadResponseError(
@@ -219,6 +221,7 @@ class LiveAnswer:
                 "usage": self._usage,
                 "carried": self._carried,
                 "finish_reason": self._finish_reason,
+                "from_cache": self._from_cache,
                 "first_token_s": self._first_token_s,
                 "duration_s": perf_counter() - self._started if ended else None,
                 "status": status,

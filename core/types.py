@@ -148,6 +148,8 @@ class Message(BaseModel):
     attachments: tuple[Attachment, ...] = ()
     """The files that go with a prompt, without their data unless it is needed."""
     carried: Carried | None = None
+    from_cache: bool = False
+    """Whether the answer was kept from an earlier request: it used no tokens and cost nothing."""
 
 
 class PromptParts(BaseModel):

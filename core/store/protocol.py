@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -353,6 +353,14 @@ class SessionStore(Protocol):
 
     async def keep_model_facts(self, model: str, facts: ModelFacts) -> None:
         """Keep what was learnt about a model, in place of what was kept before."""
+        ...
+
+    async def kept_answer(self, key: str, since: datetime) -> str | None:
+        """Return the answer that was kept under ``key`` since a moment, ``None`` if there is none."""
+        ...
+
+    async def keep_answer(self, key: str, answer: str, session_id: str, since: datetime) -> None:
+        """Keep an answer until its session is erased; those from before ``since`` go, and the oldest of too many."""
         ...
 
     async def prompts(self, *, limit: int) -> list[str]:

@@ -174,6 +174,7 @@ def message_values(message: Message) -> dict[str, Any]:
         "tool_calls": calls_to_json(message.tool_calls),
         "attachments": attachments_to_json(message.attachments),
         "carried": None if message.carried is None else to_json(message.carried),
+        "from_cache": message.from_cache,
         "reasoning": message.reasoning,
         "content": message.content,
     }
@@ -232,6 +233,7 @@ def message_of(row: sqlite3.Row) -> Message:
         tool_calls=calls_from_json(row["tool_calls"]),
         attachments=attachments_from_json(row["attachments"]),
         carried=None if row["carried"] is None else Carried.model_validate_json(row["carried"]),
+        from_cache=bool(row["from_cache"]),
         reasoning=row["reasoning"],
         content=row["content"],
     )

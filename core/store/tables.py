@@ -6,7 +6,7 @@ How the work gets to the rows differs from store to store, and so do opening, re
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from brim.core.errors import StoreError
 from brim.core.search import Found, Hit, Query
 from brim.core.store import (
     accounts,
+    answer_table,
     attachment_table,
     branch_table,
     bulk,
@@ -289,6 +290,15 @@ class TableStore:
     async def keep_model_facts(self, model: str, facts: ModelFacts) -> None:
         """Keep what was learnt about a model, in place of what was kept before."""
         await self._connections.write(partial(accounts.keep_model_facts, model, facts), is_synced=False)
+
+    async def kept_answer(self, key: str, since: datetime) -> str | None:
+        """Return the answer that was kept under a key since a moment."""
+        return await self._connections.read(partial(answer_table.kept, key, since))
+
+    async def keep_answer(self, key: str, answer: str, session_id: str, since: datetime) -> None:
+        """Keep an answer; those from before ``since`` go, and the oldest of too many."""
+        work = partial(answer_table.keep, key, answer, session_id, since)
+        await self._connections.write(work, is_synced=False)
 
     async def prompts(self, *, limit: int) -> list[str]:
         """Return the newest distinct user prompts, newest first."""
