@@ -49,6 +49,21 @@ class Tuning:
         await self._ledger.model_changed(session)
         return session
 
+    async def meet(self, session_id: str) -> None:
+        """Ask the one who answers next for its window, and tell the watchers: it may know better than was known before."""
+        session = await self._store.session(session_id)
+        if session.model is None:
+            return
+        try:
+            agent = await self._agents.agent_for(session.model)
+            if not self._ledger.has_met(session.model):
+                await self._ledger.agent_found(session.model, agent)
+        except AgentError:
+            return
+        session = await self._store.session(session_id)
+        await self._ledger.usage(session)
+        self._ledger.publish(session)
+
     async def set_system_prompt(self, session_id: str, text: str) -> Session:
         """Set the system prompt; no text takes it away."""
         session = await self._update(session_id, system_prompt=text)

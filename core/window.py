@@ -69,7 +69,8 @@ class Windows:
         elif not self._found.get(model):
             info = await lookup(model)
             sizes = [size for size in (info.window_tokens, info.max_input_tokens) if size]
-            self._found[model] = min(sizes, default=None)
+            # The server may have answered meanwhile, and its word comes first.
+            self._found[model] = self._found.get(model) or min(sizes, default=None)
         return self.known(model)
 
     def keep(self, model: str, window_tokens: int) -> None:

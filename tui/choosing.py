@@ -57,11 +57,35 @@ async def choose_model(
     app: BrimApp, controller: ChatController, name: str, *, title: str = "Model"
 ) -> str | None:
     """Return a model id by its name or from a list."""
-    models = await controller.manager.models()
     if name:
-        return _named(models, name)
-    choices = [Choice(m.id, m.id, _facts(m), disabled=bool(m.unavailable)) for m in models]
-    return await app.push_screen_wait(PickerScreen(title, among(choices), current=controller.model or ""))
+        return _named(await controller.manager.models(), name)
+    return await pick_model(app, controller, title, controller.model or "")
+
+
+async def pick_model(app: BrimApp, controller: ChatController, title: str, current: str) -> str | None:
+    """Return a model id from a list, ``None`` when the person cancelled."""
+    from brim.core.catalogue import lookup
+    from brim.core.errors import AgentError
+    from brim.tui.screens.models import ModelPickerScreen
+
+    manager = controller.manager
+
+    def resolve(typed: str) -> str | None:
+        try:
+            return manager.agents.resolve(typed)
+        except AgentError:
+            return None
+
+    return await app.push_screen_wait(
+        ModelPickerScreen(
+            title,
+            manager.tuning.listing(),
+            recent=await manager.tuning.recent_models(),
+            look_up=lookup,
+            resolve=resolve,
+            current=current,
+        )
+    )
 
 
 def _named(models: Sequence[ModelInfo], name: str) -> str:
@@ -78,19 +102,6 @@ def _named(models: Sequence[ModelInfo], name: str) -> str:
         f"There is no model {name}." if not near else f"{name} fits several models: {', '.join(near[:5])}.",
         hint="/model lists them; provider:model names any other.",
     )
-
-
-def _facts(model: ModelInfo) -> str:
-    if model.unavailable:
-        return model.unavailable
-    parts = []
-    if model.window_tokens is not None:
-        parts.append(f"{model.window_tokens // 1000:,}k window")
-    if model.input_usd_per_million is not None and model.output_usd_per_million is not None:
-        parts.append(
-            f"${model.input_usd_per_million:f} in, ${model.output_usd_per_million:f} out per million"
-        )
-    return " · ".join(parts)
 
 
 async def choose_theme(app: BrimApp, name: str) -> None:

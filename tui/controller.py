@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from brim.core.errors import BrimError
@@ -163,13 +164,8 @@ class ChatController:
 
     async def _meet(self, session_id: str) -> None:
         """Ask the one who answers next for its window: it may know better than whatever was known before."""
-        try:
-            await self.manager.quote(session_id, "")
-            usage = await self.manager.context_usage(session_id)
-        except BrimError:
-            return
-        if session_id == self.session_id:
-            self._open_view.show_usage(session_id, usage)
+        with suppress(BrimError):
+            await self.manager.tuning.meet(session_id)
 
     def _show_last_turn(self, messages: Sequence[Message], live: Message | None = None) -> None:
         """Tell the meters of the last answer that is not being written."""

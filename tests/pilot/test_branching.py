@@ -11,7 +11,7 @@ from brim.core.agent import OneAgent
 from brim.core.store.sqlite import SQLiteStore
 from brim.core.types import Message, ModelInfo, Session
 from brim.tui.app import BrimApp
-from brim.tui.screens.picker import PickerScreen
+from brim.tui.screens.models import ModelPickerScreen
 from brim.tui.widgets.transcript import Transcript
 from tests.support.agents import Gated, Plain
 from tests.support.screen import ask, brim, screen_lines, screen_text, sees, toasts
@@ -317,7 +317,7 @@ async def test_another_model_answers_beside_and_is_the_sessions_from_then_on(tmp
         await ask(app, pilot, "alpha")
         await answered(app, pilot, "Answer 1")
         app.chat.commands.run("regenerate_with")
-        await wait_until(pilot, lambda: isinstance(app.screen, PickerScreen))
+        await wait_until(pilot, lambda: isinstance(app.screen, ModelPickerScreen))
         await pilot.press("escape")
         await wait_until(pilot, lambda: app.screen is app.chat)
         await pilot.pause()

@@ -56,7 +56,7 @@ def test_what_is_wrong_is_said_in_a_sentence(field: str, text: str, sentence: st
     assert caught.value.sentence.startswith(sentence)
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_texts_are_told_safely(text: str) -> None:
     for field in LABELS:
         try:

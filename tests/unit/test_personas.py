@@ -150,7 +150,7 @@ def test_every_text_is_read_as_it_was_saved(tmp_path: Path, prompt: str, stops: 
     assert Personas(tmp_path).all() == [persona]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_names_are_refused_or_kept_whole(tmp_path: Path, text: str) -> None:
     personas = Personas(tmp_path)
     try:

@@ -1,0 +1,217 @@
+"""Choosing a model in the app: what stands there at once, what comes, what cannot be taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from brim.core.agent import AgentInterface, OneAgent
+from brim.core.errors import AgentError
+from brim.core.store.sqlite import SQLiteStore
+from brim.core.types import ModelInfo, Session
+from brim.tui.app import BrimApp
+from brim.tui.screens.models import ModelPickerScreen
+from brim.tui.widgets.model_list import ModelList
+from tests.support.agents import Gated, Plain
+from tests.support.hostile import HOSTILE, assert_clean
+from tests.support.screen import ask, brim, screen_lines, screen_segments, screen_text, sees, toasts
+from tests.support.waiting import wait_until
+
+BIG, SMALL, GONE = "work:big-gpt", "local:smollm2", "anthropic:claude-sonnet-4-5"
+
+
+class Windowed(Gated):
+    """Answers when it is told to, and knows its window."""
+
+    def __init__(self, window: int) -> None:
+        super().__init__()
+        self._window = window
+
+    async def window_tokens(self) -> int | None:
+        return self._window
+
+
+class Servers(OneAgent):
+    """Two agents, and servers that answer when the test lets them."""
+
+    def __init__(self) -> None:
+        super().__init__(Plain())
+        self.agents: dict[str, AgentInterface] = {BIG: Windowed(100_000), SMALL: Windowed(2_000)}
+        self.answers: asyncio.Queue[list[ModelInfo] | None] = asyncio.Queue()
+        self.asked = 0
+
+    def answer(self, *models: ModelInfo, last: bool = False) -> None:
+        self.answers.put_nowait(list(models))
+        if last:
+            self.answers.put_nowait(None)
+
+    async def agent_for(self, model: str) -> AgentInterface:
+        if model not in self.agents:
+            raise AgentError(f"There is no {model}.")
+        return self.agents[model]
+
+    async def listing(self) -> AsyncIterator[list[ModelInfo]]:
+        self.asked += 1
+        while (models := await self.answers.get()) is not None:
+            yield models
+
+    async def default_model(self) -> str | None:
+        return SMALL
+
+
+@pytest.fixture
+async def servers() -> Servers:
+    return Servers()
+
+
+def models(app: BrimApp) -> ModelList:
+    return app.screen.query_one(ModelList)
+
+
+async def opened(app: BrimApp, pilot: Pilot[None]) -> None:
+    await pilot.press("f4")
+    await wait_until(pilot, lambda: isinstance(app.screen, ModelPickerScreen), "the picker")
+
+
+def under_cursor(app: BrimApp) -> str | None:
+    row = models(app).cursor
+    return row.model.id if row else None
+
+
+async def used(folder: Path, *used_models: str) -> None:
+    store = SQLiteStore(folder / "brim.db")
+    await store.open()
+    for model in reversed(used_models):
+        await store.add_session(Session(model=model))
+    await store.aclose()
+
+
+async def test_it_opens_before_any_server_has_answered(tmp_path: Path, servers: Servers) -> None:
+    await used(tmp_path, BIG, SMALL)
+    async with brim(tmp_path, servers, size=(80, 24)) as (app, pilot):
+        await opened(app, pilot)
+        await sees(app, pilot, "asking servers")
+        assert "Recent" in screen_text(app)
+        assert BIG in screen_text(app)
+        await pilot.press(*"gpt")
+        await wait_until(pilot, lambda: under_cursor(app) == BIG)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.chat.controller and app.chat.controller.model == BIG)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_what_comes_later_does_not_move_the_choice(
+    tmp_path: Path, servers: Servers, size: tuple[int, int]
+) -> None:
+    async with brim(tmp_path, servers, size=size) as (app, pilot):
+        await opened(app, pilot)
+        servers.answer(*(ModelInfo(id=f"openai:gpt-{n}") for n in range(90)))
+        await sees(app, pilot, "gpt-0")
+        await pilot.press("ctrl+end", "up", "up", "up", "up", "up")
+        await wait_until(pilot, lambda: under_cursor(app) == "openai:gpt-84")
+        await pilot.pause()
+        before = next(at for at, line in enumerate(screen_lines(app)) if "  gpt-84 " in line)
+        early = [ModelInfo(id=f"aaa:model-{n}") for n in range(40)]
+        servers.answer(*early, *(ModelInfo(id=f"openai:gpt-{n}") for n in range(90)), last=True)
+        await wait_until(pilot, lambda: models(app).rows.place_of("aaa:model-3") is not None)
+        await wait_until(pilot, lambda: "asking" not in screen_text(app))
+        assert under_cursor(app) == "openai:gpt-84"
+        await wait_until(
+            pilot, lambda: any("  gpt-84 " in line for line in screen_lines(app)), "the choice in sight"
+        )
+        assert next(at for at, line in enumerate(screen_lines(app)) if "  gpt-84 " in line) == before
+
+
+async def test_what_cannot_be_used_says_why_and_is_not_taken(tmp_path: Path, servers: Servers) -> None:
+    async with brim(tmp_path, servers, size=(80, 24)) as (app, pilot):
+        await opened(app, pilot)
+        servers.answer(
+            ModelInfo(id=SMALL), ModelInfo(id=GONE, unavailable="Set ANTHROPIC_API_KEY."), last=True
+        )
+        await sees(app, pilot, "Anthropic  Set ANTHROPIC_API_KEY.")
+        await pilot.press(*"claude")
+        await wait_until(pilot, lambda: under_cursor(app) == GONE)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "Set ANTHROPIC_API_KEY." in toasts(app))
+        assert isinstance(app.screen, ModelPickerScreen)
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: not isinstance(app.screen, ModelPickerScreen))
+        assert app.chat.controller is not None
+        assert app.chat.controller.model == SMALL
+
+
+async def test_a_click_takes_a_model(tmp_path: Path, servers: Servers) -> None:
+    async with brim(tmp_path, servers) as (app, pilot):
+        await opened(app, pilot)
+        servers.answer(ModelInfo(id=SMALL), ModelInfo(id=BIG), last=True)
+        await sees(app, pilot, "big-gpt")
+        place = models(app).rows.place_of(BIG)
+        assert place is not None
+        await pilot.click(ModelList, offset=(4, place))
+        await wait_until(pilot, lambda: app.chat.controller and app.chat.controller.model == BIG)
+
+
+async def test_hostile_names_do_no_harm(tmp_path: Path, servers: Servers) -> None:
+    async with brim(tmp_path, servers) as (app, pilot):
+        await opened(app, pilot)
+        servers.answer(
+            *(ModelInfo(id=f"openai:{text}") for text in HOSTILE.values()),
+            *(ModelInfo(id=f"evil:{text}", unavailable=text) for text in HOSTILE.values()),
+            ModelInfo(id="openai:" + "日本" * 200),
+            last=True,
+        )
+        await wait_until(pilot, lambda: len(models(app).rows.lines) > 2 * len(HOSTILE))
+        for _ in range(2 * len(HOSTILE) + 1):
+            await pilot.press("down")
+            await pilot.pause()
+            assert_clean(screen_segments(app))
+        await pilot.press("enter")
+
+
+async def test_a_switch_in_the_middle_of_a_session_changes_the_gauges_at_once(
+    tmp_path: Path, servers: Servers
+) -> None:
+    async with brim(tmp_path, servers) as (app, pilot):
+        await ask(app, pilot, "one")
+        first = servers.agents[SMALL]
+        assert isinstance(first, Windowed)
+        first.say("one", "A first answer.")
+        await sees(app, pilot, "A first answer.")
+        usage = app.chat.meter.usage
+        assert usage is not None
+        assert usage.window_tokens == 2_000
+        await ask(app, pilot, "two")
+        await opened(app, pilot)
+        servers.answer(ModelInfo(id=SMALL), ModelInfo(id=BIG), last=True)
+        await sees(app, pilot, "big-gpt")
+        await pilot.press(*"big", "enter")
+        await wait_until(
+            pilot,
+            lambda: app.chat.meter.usage is not None and app.chat.meter.usage.window_tokens == 100_000,
+            "the new window",
+        )
+        first.end("one")
+        second = servers.agents[BIG]
+        assert isinstance(second, Windowed)
+        await wait_until(pilot, lambda: second.asked)
+        second.say("two", "Another answer.")
+        second.end("two")
+        await sees(app, pilot, "Another answer.")
+        controller = app.chat.controller
+        assert controller is not None
+        await wait_until(pilot, lambda: not controller.is_answering)
+        answers = await controller.manager.transcript(controller.shown_session().id)
+        assert [m.model for m in answers if m.role == "assistant"] == [SMALL, BIG]
+
+
+async def test_leaving_while_servers_are_asked_ends_the_question(tmp_path: Path, servers: Servers) -> None:
+    async with brim(tmp_path, servers) as (app, pilot):
+        for asked in (1, 2):
+            await opened(app, pilot)
+            await wait_until(pilot, lambda n=asked: servers.asked == n)
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: not isinstance(app.screen, ModelPickerScreen))
