@@ -154,7 +154,9 @@ def ask(
     "--limit", metavar="N", default=20, type=click.IntRange(min=1), help="How many; 20 if not given."
 )
 @click.option("--title", metavar="TEXT", default="", help="Those with TEXT in the title.")
-@click.option("--tag", metavar="TAG", default="", help="Those with the tag.")
+@click.option(
+    "--tag", "tags", metavar="TAG", multiple=True, help="Those with the tag, or with all if several."
+)
 @click.option("--model", metavar="TEXT", default="", help="Those with TEXT in the model's id.")
 @click.option(
     "--shelf",
@@ -165,7 +167,15 @@ def ask(
 @click.pass_context
 @store_option
 def sessions(
-    ctx: click.Context, /, *, limit: int, title: str, tag: str, model: str, shelf: str, as_json: bool
+    ctx: click.Context,
+    /,
+    *,
+    limit: int,
+    title: str,
+    tags: tuple[str, ...],
+    model: str,
+    shelf: str,
+    as_json: bool,
 ) -> int:
     """List sessions, newest first."""
     if ctx.invoked_subcommand is not None:
@@ -174,7 +184,7 @@ def sessions(
     from brim.core.types import SessionFilter, Shelf
 
     only = SessionFilter(
-        shelf=Shelf(shelf), title=title, tags=tuple(filter(None, [tag])), models=tuple(filter(None, [model]))
+        shelf=Shelf(shelf), title=title, tags=tuple(filter(None, tags)), models=tuple(filter(None, [model]))
     )
     return asyncio.run(reading.sessions(limit=limit, only=only, as_json=as_json))
 

@@ -42,6 +42,7 @@ def test_shelves_and_filters():
     assert _titles() == ["old"]
     assert _titles("--shelf", "archive") == ["old and tagged"]
     assert _titles("--shelf", "archive", "--tag", "work") == ["old and tagged"]
+    assert _titles("--shelf", "archive", "--tag", "work", "--tag", "none") == []
     assert _titles("--shelf", "bin", "--model", "GPT") == ["binned"]
     assert _titles("--title", "nothing like it") == []
     assert "No session fits" in here("sessions", "--tag", "none").stdout
