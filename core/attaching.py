@@ -195,22 +195,21 @@ class _Reading:
     def __init__(self, read: Callable[[threading.Event], Attachment]) -> None:
         self._stop = threading.Event()
         self._waiting = 0
+        self._patience: asyncio.TimerHandle | None = None
         self.task = asyncio.create_task(asyncio.to_thread(read, self._stop))
         self.task.add_done_callback(_take_notice)
 
     async def wait(self) -> Attachment:
         """Return the file. Where nobody waits for a while, the reading ends."""
         self._waiting += 1
+        if self._patience is not None:
+            self._patience.cancel()
         try:
             return await asyncio.shield(self.task)
         finally:
             self._waiting -= 1
             if not self._waiting and not self.task.done():
-                asyncio.get_running_loop().call_later(_PATIENCE_S, self._give_up)
-
-    def _give_up(self) -> None:
-        if not self._waiting:
-            self._stop.set()
+                self._patience = asyncio.get_running_loop().call_later(_PATIENCE_S, self._stop.set)
 
     @property
     def is_given_up(self) -> bool:

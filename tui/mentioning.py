@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -12,10 +14,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from brim.core.mentions import Typed
 
-MOST_ENTRIES = 10_000
+MOST_ENTRIES = 50_000
 """Of a folder; what comes behind that is not offered."""
 MOST_OFFERS = 50
 _FRESH_S = 3.0
+
+_Entry = tuple[str, str]
+"""The name as it is compared, letter case aside, and as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,6 @@ class Offer:
     """With the folder that was typed."""
     name: str
     """Without it; of a folder with a ``/`` at its end."""
-    note: str = ""
 
     @property
     def is_folder(self) -> bool:
@@ -44,7 +48,7 @@ class Folders:
     def __init__(self, working: Path) -> None:
         self.working = working
         self._folder: str | None = None
-        self._offers: tuple[Offer, ...] = ()
+        self._entries: list[_Entry] = []
         self._read_at = 0.0
 
     def knows(self, typed: Typed) -> bool:
@@ -54,47 +58,38 @@ class Folders:
     async def read(self, typed: Typed) -> None:
         """Find out what is in the folder that is being typed."""
         found = await asyncio.to_thread(_entries, self.working, typed.folder)
-        self._folder, self._offers, self._read_at = typed.folder, found, monotonic()
+        self._folder, self._entries, self._read_at = typed.folder, found, monotonic()
 
     def offers(self, typed: Typed) -> list[Offer]:
         """Return what the beginning that was typed may become. Hidden files only once a dot was typed."""
         if self._folder != typed.folder:
             return []
         start = typed.beginning.casefold()
-        fitting = [
-            offer
-            for offer in self._offers
-            if offer.name.casefold().startswith(start)
-            and (start.startswith(".") or not offer.name.startswith("."))
-        ]
-        if len(fitting) == 1 and fitting[0].name == typed.beginning:
-            return []
-        return fitting[:MOST_OFFERS]
+        fitting: list[Offer] = []
+        for folded, name in islice(self._entries, bisect_left(self._entries, (start, "")), None):
+            if not folded.startswith(start) or len(fitting) >= MOST_OFFERS:
+                break
+            if start.startswith(".") or not folded.startswith("."):
+                fitting.append(Offer(typed.folder + name, name))
+        return [] if [offer.name for offer in fitting] == [typed.beginning] else fitting
 
 
-def _entries(working: Path, typed: str) -> tuple[Offer, ...]:
+def _entries(working: Path, typed: str) -> list[_Entry]:
     from brim.core.mentions import place_of
 
-    found: list[Offer] = []
     try:
         with os.scandir(place_of(typed, working) if typed else working) as entries:
-            for entry in entries:
-                if (offer := _offer(entry, typed)) is not None:
-                    found.append(offer)
-                if len(found) >= MOST_ENTRIES:
-                    break
+            names = map(_name, islice(entries, MOST_ENTRIES))
+            return sorted((name.casefold(), name) for name in names if name)
     except (OSError, ValueError, RuntimeError):
-        return ()
-    return tuple(sorted(found, key=lambda offer: (offer.name.casefold(), offer.name)))
+        return []
 
 
-def _offer(entry: os.DirEntry[str], typed: str) -> Offer | None:
-    """Return an entry as an offer; what is neither a file nor a folder, or cannot be typed, is none."""
+def _name(entry: os.DirEntry[str]) -> str:
+    """Return the name of an entry, empty for what is neither a file nor a folder, or cannot be typed."""
     if not entry.name.isprintable() or '"' in entry.name:
-        return None
+        return ""
     try:
-        if entry.is_dir():
-            return Offer(f"{typed}{entry.name}/", f"{entry.name}/")
-        return Offer(f"{typed}{entry.name}", entry.name) if entry.is_file() else None
+        return f"{entry.name}/" if entry.is_dir() else entry.name if entry.is_file() else ""
     except OSError:
-        return None
+        return ""

@@ -252,3 +252,18 @@ async def test_a_read_can_be_cancelled(tmp_path):
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
+
+
+async def test_a_reading_goes_on_while_someone_asks_again_and_again(tmp_path):
+    path = tmp_path / "paper.pdf"
+    path.write_bytes(pdf(*["words on a page " * 20 for _ in range(1_900)]))
+    reader = FileReader()
+    reading = asyncio.create_task(reader.read(path))
+    deadline = time.monotonic() + 40
+    while not reading.done() and time.monotonic() < deadline:
+        await asyncio.wait({reading}, timeout=0.03)
+        if not reading.done():
+            reading.cancel()
+            await asyncio.wait({reading})
+            reading = asyncio.create_task(reader.read(path))
+    assert "words on a page" in (await reading).text

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual import events
 from textual.message import Message
 
@@ -15,8 +13,6 @@ from brim.tui.widgets.offer_list import OfferList
 class FileList(OfferList[Offer]):
     """Files and folders; a folder that is taken shows what is in it."""
 
-    NAME_CELLS: ClassVar[int] = 40
-
     class Taken(Message):
         """A file or folder was chosen with the mouse."""
 
@@ -25,8 +21,8 @@ class FileList(OfferList[Offer]):
             self.offer = offer
 
     def words(self, offer: Offer) -> tuple[str, str]:
-        """Return the name, and what is known of it."""
-        return visible_line(offer.name), offer.note
+        """Return the name."""
+        return visible_line(offer.name), ""
 
     def on_click(self, event: events.Click) -> None:
         """Take what is under the mouse."""

@@ -46,10 +46,11 @@ class OfferList(Widget, Generic[T]):
         """Show what is offered, the first of it chosen; nothing closes the list."""
         if tuple(offered) == tuple(self._offered):
             return
+        rows = min(ROWS, len(self._offered))
         self._offered = tuple(offered)
         self._at = 0
         self.display = bool(offered)
-        self.refresh(layout=True)
+        self.refresh(layout=min(ROWS, len(offered)) != rows)
 
     def move(self, by: int) -> None:
         """Move the choice, around the ends."""
