@@ -133,6 +133,13 @@ class Registry(AgentSource):
             return name
         return model_id(name, servers=self._servers, has_own_server=not self._servers["openai"].is_own)
 
+    def address_of(self, model: str) -> str:
+        """Return where the requests for a model id go: a URL, a file, or nothing for what answers here."""
+        provider, _, name = model.partition(":")
+        if provider in self._servers:
+            return self._servers[provider].base_url
+        return str(self._local_file(name) or "") if provider == "local" else ""
+
     async def agent_for(self, model: str) -> AgentInterface:
         """Return the agent for a model id or a bare name; the same one for the same id."""
         found = self.resolve(model)

@@ -14,10 +14,17 @@ from brim.cli import assembly
 from brim.cli.edge import DONE, FAILED, UNREAD, complain, drop_output
 from brim.cli.output import write_json
 from brim.cli.pipe import Output, Progress
+from brim.core.answer_cache import CachedAgents
 from brim.core.attaching import AttachmentError, read_file
 from brim.core.attachments import Attachment
 from brim.core.budgets import BudgetError
-from brim.core.errors import BrimError, CleanupWantedError, SettingsError, WindowFullError
+from brim.core.errors import (
+    BrimError,
+    CleanupWantedError,
+    InputTooLongError,
+    SettingsError,
+    WindowFullError,
+)
 from brim.core.events import (
     BudgetWarned,
     QueuePaused,
@@ -52,6 +59,10 @@ class Question:
     over_budget: bool = False
     attach: tuple[str, ...] = ()
     """The files that go along."""
+    typed: str = ""
+    """The part of the text that was given as arguments: what is piped in may be of any length."""
+    cache: bool | None = None
+    """Whether the same request may be answered from what was kept; ``None`` leaves that to the settings."""
     cleanup: bool | None = None
     """Whether old messages leave the window where it is full; ``None`` leaves that to the settings."""
 
@@ -112,10 +123,14 @@ class _Asking:
             {"default_model": self._question.model},
             agent=self._question.agent,
             save=self._question.save,
+            caches=self._question.cache,
             warn=complain,
         )
         try:
+            self._check_length(manager)
             session = await self._session(manager)
+            if self._question.cache:
+                await _say_what_is_not_kept(manager, session)
             if not self._question.as_json:
                 self._output = Output(self._unwritable)
             answer = await self._turn(manager, session)
@@ -125,6 +140,13 @@ class _Asking:
         finally:
             await manager.aclose()
         return self._ended(answer)
+
+    def _check_length(self, manager: SessionManager) -> None:
+        try:
+            manager.limits.check_input(self._question.typed)
+        except InputTooLongError as error:
+            hint = "Pipe it in or name a file with --attach; max_input_chars sets the limit."
+            raise BrimError(error.sentence, hint=hint) from None
 
     def _interrupt(self, number: signal.Signals) -> None:
         """Stop the turn; the same signal again ends the process as it is."""
@@ -190,6 +212,7 @@ class _Asking:
                 attachments=self._files,
                 cleanup=asked.cleanup,
                 over_budget=asked.over_budget,
+                any_length=True,
             )
         except (AttachmentError, BudgetError, CleanupWantedError, WindowFullError) as error:
             if asked.session is None:
@@ -251,6 +274,14 @@ class _Asking:
         return DONE if answer.status is Status.COMPLETE else FAILED
 
 
+async def _say_what_is_not_kept(manager: SessionManager, session: Session) -> None:
+    """Say why the answer is not kept, where the person has asked for that."""
+    if isinstance(manager.agents, CachedAgents) and (
+        why := await manager.agents.why_not(session.model, session.parameters)
+    ):
+        complain(why)
+
+
 def _document(answer: Message) -> dict[str, Any]:
     return {
         "session_id": answer.session_id,
@@ -262,5 +293,6 @@ def _document(answer: Message) -> dict[str, Any]:
         "cost_usd": answer.cost_usd,
         "cache_saved_usd": answer.cache_saved_usd,
         "finish_reason": answer.finish_reason,
+        "from_cache": answer.from_cache,
         "error": answer.failure.model_dump(mode="json") if answer.failure else None,
     }

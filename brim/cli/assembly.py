@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from brim.cli.store_option import chosen_store
-from brim.core.agent import AgentInterface
+from brim.core.agent import AgentInterface, AgentSource
+from brim.core.answer_cache import CachedAgents
 from brim.core.catalogue import use_overrides
 from brim.core.cleanup import CleanupMode
+from brim.core.limits import Limits
 from brim.core.overrides import Overrides, load_overrides
+from brim.core.pace import paced
 from brim.core.paths import Paths
 from brim.core.sessions import SessionManager
 from brim.core.settings import Settings, load_settings
@@ -26,6 +30,7 @@ async def connect(
     *,
     agent: str | None = None,
     save: bool = True,
+    caches: bool | None = False,
     warn: Callable[[str], None],
 ) -> SessionManager:
     """Read the settings, open the data and return the manager; whoever gets it closes it.
@@ -36,6 +41,7 @@ async def connect(
         agent: a person's own agent as ``module:Class``; new sessions talk to it unless ``options`` name
             another model.
         save: false keeps everything in memory.
+        caches: whether the same request may be answered from what was kept; ``None`` leaves it to the settings.
         warn: is given a sentence about each setting that was found and not used.
 
     Raises:
@@ -59,8 +65,16 @@ async def connect(
     registry = Registry(settings, paths.logs, last_model=last_model)
     if agent is not None and own is not None:
         registry.use(own, agent_id(agent))
+    agents: AgentSource = registry
+    limits = settings.limits
+    if save and (settings.cache_answers if caches is None else caches):
+        # What was kept need not wait its turn.
+        agents = CachedAgents(
+            paced(registry, limits), store, timedelta(days=settings.cache_days), registry.address_of
+        )
+        limits = Limits(max_input_chars=limits.max_input_chars)
     manager = SessionManager(
-        registry,
+        agents,
         store=store,
         context_window_size=settings.context_window_size,
         cleanup_threshold=settings.cleanup_threshold,
@@ -72,7 +86,7 @@ async def connect(
         summary_model=settings.summary_model,
         session_budget_usd=settings.session_budget_usd,
         day_budget_usd=settings.day_budget_usd,
-        limits=settings.limits,
+        limits=limits,
     )
     try:
         await manager.open()

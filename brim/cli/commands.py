@@ -11,6 +11,7 @@ import click
 
 from brim._version import __version__
 from brim.cli.edge import DONE, FAILED, INTERRUPTED, WRONG, complain
+from brim.cli.own_commands import config, logs
 from brim.cli.service_commands import keys, serve
 from brim.cli.store_option import store_option
 
@@ -111,6 +112,12 @@ def _can_be_session(name: str) -> bool:
 @click.option("--no-save", is_flag=True, help="Keep nothing of it.")
 @click.option("--over-budget", is_flag=True, help="Send it although it may cost more than a budget has left.")
 @click.option(
+    "--cache/--no-cache",
+    "cache",
+    default=None,
+    help="Answer the same request from what was kept, at temperature 0; or ask anew.",
+)
+@click.option(
     "--cleanup/--no-cleanup",
     "cleanup",
     default=None,
@@ -124,12 +131,15 @@ def ask(
     no_save: bool,
     over_budget: bool,
     cleanup: bool | None,
+    cache: bool | None,
     attach: tuple[str, ...],
     **chosen: str | None,
 ) -> int:
     """Ask one question."""
     if no_save and chosen["session"] is not None:
         raise click.UsageError("--no-save and --session do not go together.")
+    if no_save and cache:
+        raise click.UsageError("--no-save and --cache do not go together.")
     from brim.cli import asking
 
     question = asking.read_text(text)
@@ -142,6 +152,8 @@ def ask(
             save=not no_save,
             over_budget=over_budget,
             cleanup=cleanup,
+            cache=cache,
+            typed=" ".join(text),
             attach=attach,
             **chosen,
         )
@@ -342,44 +354,8 @@ def doctor(as_json: bool) -> int:
     return asyncio.run(examine(as_json=as_json))
 
 
-@brim.group(invoke_without_command=True)
-@click.pass_context
-def config(ctx: click.Context) -> int:
-    """Show and change settings."""
-    if ctx.invoked_subcommand is not None:
-        return DONE
-    from brim.cli import configuring
-
-    return configuring.show(as_json=False)
-
-
-@config.command(name="show")
-@_json
-def show_config(as_json: bool) -> int:
-    """Show every setting and where its value comes from."""
-    from brim.cli import configuring
-
-    return configuring.show(as_json=as_json)
-
-
-@config.command(name="path")
-def config_path() -> int:
-    """Print the path of config.toml."""
-    from brim.cli import configuring
-
-    return configuring.path()
-
-
-@config.command(name="set", context_settings={"ignore_unknown_options": True})
-@click.argument("key")
-@click.argument("value")
-def set_config(key: str, value: str) -> int:
-    """Set KEY in config.toml to VALUE; an empty VALUE takes it out, and - reads it from standard input."""
-    from brim.cli import configuring
-
-    return configuring.set_value(key, value)
-
-
+brim.add_command(config)
+brim.add_command(logs)
 brim.add_command(serve)
 brim.add_command(keys)
 

@@ -46,6 +46,8 @@ def remarks(message: Message) -> list[str]:
     said = []
     if message.tokens is not None and message.tokens > 0:
         said.append(f"{'~' if message.tokens_estimated else ''}{message.tokens:,} tokens")
+    if message.from_cache:
+        said.append("kept from the same request before")
     if message.cost_usd is not None:
         said.append(f"${message.cost_usd:f}")
     if message.cache_saved_usd:

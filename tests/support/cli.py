@@ -137,3 +137,17 @@ def keep(*conversations: tuple[Session, list[Message]]) -> None:
             await store.aclose()
 
     asyncio.run(put())
+
+
+def erase(session_id: str) -> None:
+    """Delete a session for good."""
+
+    async def gone() -> None:
+        store = SQLiteStore(Paths.find().database)
+        await store.open()
+        try:
+            await store.erase([session_id])
+        finally:
+            await store.aclose()
+
+    asyncio.run(gone())

@@ -99,15 +99,15 @@ def header(
 def _figures(message: Message) -> list[str]:
     if message.role == "user":
         return [clock(message.created_at)]
-    figures: list[str] = []
+    figures: list[str] = ["from cache"] if message.from_cache else []
     tokens, estimated = message.tokens, message.tokens_estimated
-    if message.usage is not None:
+    if message.usage is not None and not message.from_cache:
         tokens, estimated = message.usage.output_tokens, message.usage.estimated
     if tokens:
         about = "~" if estimated else ""
         figures.append(f"{about}{tokens:,} tok")
         writing_s = (message.duration_s or 0.0) - (message.first_token_s or 0.0)
-        if message.usage is not None and writing_s > 0.05:
+        if message.usage is not None and not message.from_cache and writing_s > 0.05:
             figures.append(f"{about}{tokens / writing_s:.0f}/s")
     return figures
 
