@@ -29,6 +29,8 @@ class KeySource:
     value: SecretStr | None = None
     command: str = ""
     file: Path | None = None
+    keyring: str = ""
+    """An entry of the system keyring, as ``service/user``."""
 
     async def fetch(self) -> SecretStr:
         """Return the key.
@@ -40,6 +42,8 @@ class KeySource:
             what, said = "is", self.value.get_secret_value().encode(errors="surrogateescape")
         elif self.file is not None:
             what, said = "names a file with", await asyncio.to_thread(_start_of, self.file, self.place)
+        elif self.keyring:
+            what, said = "names an entry with", await self._from_keyring()
         else:
             what, said = "printed", await self._printed()
         try:
@@ -52,6 +56,19 @@ class KeySource:
     def is_there(self) -> bool:
         """Whether there seems to be a key; a command is not run for that."""
         return self.file is None or self.file.is_file()
+
+    async def _from_keyring(self) -> bytes:
+        from brim.core import keyrings
+
+        try:
+            key = await keyrings.read(self.keyring)
+        except SettingsError as error:
+            raise SettingsError(f"{self.place} cannot be read: {error.sentence}", hint=error.hint) from None
+        if key is None:
+            raise SettingsError(
+                f"{self.place} names an entry that the system keyring does not have: {self.keyring}."
+            )
+        return key.encode(errors="surrogateescape")
 
     async def _printed(self) -> bytes:
         """Run the command, without a shell, and return what it prints."""

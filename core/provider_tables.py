@@ -3,7 +3,7 @@
     [providers.work]
     kind = "openai"                          # or openai-responses, anthropic
     base_url = "https://llm.example.com/v1"
-    key_command = "pass show work/llm"       # or key_env, key_file, api_key
+    key_command = "pass show work/llm"       # or key_env, key_file, key_keyring, api_key
     headers = { X-Team = "search" }
     max_tokens = 4096
     parameters = { top_k = 40 }              # goes into every request as it is
@@ -41,8 +41,11 @@ SET_APART = ("openai", "anthropic")
 _RESERVED = ("local", "scripted", "agent")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ENTRY = re.compile(r"[^\s/][^\n]*/[^\s/]+")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_KEY_FIELDS = ("key_env", "key_command", "key_file", "api_key")
+KEY_FIELDS = ("key_env", "key_command", "key_file", "key_keyring", "api_key")
+"""The fields that name the place of a key; a table has one of them at most."""
+
 _LACKS = {"no_stream_options": "stream_options", "no_temperature": "temperature", "no_system": "system"}
 _OURS = ("model", "messages", "input", "instructions", "system", "stream", "stream_options", "store")
 """Fields of a request that are not a person's to set."""
@@ -101,6 +104,15 @@ def all_providers(text: str, variables: Mapping[str, Found], mode: int | None = 
     tables = read_tables(text, variables, mode=mode)
     known = {name: tables.get(name) or preset_provider(name, variables) for name in PRESETS}
     return known | tables
+
+
+def table_provider(name: str, table: object, variables: Mapping[str, Found]) -> Provider:
+    """Return the provider of a table that stands in no file yet.
+
+    Raises:
+        SettingsError: something in it is wrong. The sentence names the field.
+    """
+    return _Reader(name, table, "", variables, None).provider()
 
 
 def _tables(text: str) -> Any:
@@ -173,17 +185,17 @@ class _Reader:
             SettingsError: something in it is wrong.
         """
         for name in self._table:
-            if name not in _FIELDS:
-                near = difflib.get_close_matches(name.lower(), _FIELDS, n=1)
-                hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(_FIELDS)}."
+            if name not in FIELDS:
+                near = difflib.get_close_matches(name.lower(), FIELDS, n=1)
+                hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(FIELDS)}."
                 raise self._wrong(name, f"there is no field {visible_line(name)!r}", hint)
-            fits, words = _FIELDS[name]
+            fits, words = FIELDS[name]
             if not fits(self._table[name]):
                 raise self._wrong(name, f"{self._shown(name)}, but it must be {words}")
         if self._preset is None and "base_url" not in self._table:
             known = ", ".join(PRESETS)
             raise self._wrong("", "base_url is missing", f"Only these are known without one: {known}.")
-        given = [name for name in _KEY_FIELDS if name in self._table]
+        given = [name for name in KEY_FIELDS if name in self._table]
         if len(given) > 1:
             raise self._wrong(given[1], f"{given[1]} stands beside {given[0]}, but a key has one place")
         return Provider(
@@ -234,6 +246,8 @@ class _Reader:
                     return KeySource(place=self._place(name), file=Path(self._table[name]).expanduser())
                 except RuntimeError:
                     raise self._wrong(name, f"{self._shown(name)}, and nobody has that home") from None
+            case "key_keyring":
+                return KeySource(place=self._place(name), keyring=self._table[name])
         self._guard(name)
         return KeySource(place=self._place(name), value=checked_key(self._table[name]))
 
@@ -256,8 +270,8 @@ class _Reader:
         given = {**{n: v for n, v in beside.items() if n in Parameters.model_fields}, **self._table}
         given = {name: value for name, value in given.items() if name in Parameters.model_fields}
         for name, value in given.items():
-            if not _FIELDS[name][0](value):
-                raise self._wrong("parameters", f"{name} must be {_FIELDS[name][1]}")
+            if not FIELDS[name][0](value):
+                raise self._wrong("parameters", f"{name} must be {FIELDS[name][1]}")
         if isinstance(stop := given.get("stop"), str):
             given["stop"] = (stop,)
         return Parameters(**given)
@@ -281,9 +295,9 @@ class _Reader:
         return f'{name} is "{text[:60]}{"…" if len(text) > 60 else ""}"'
 
     def _wrong(self, name: str, what: str, hint: str = "") -> SettingsError:
-        line = line_of(self._text, self._name, name)
         table = visible_line(self._name)[:60]
-        return SettingsError(f"config.toml line {line}, providers.{table}: {what}.", hint=hint)
+        line = f"config.toml line {line_of(self._text, self._name, name)}, " if self._text else ""
+        return SettingsError(f"{line}providers.{table}: {what}.", hint=hint)
 
 
 def is_at(preset: Preset, url: str) -> bool:
@@ -340,7 +354,7 @@ def _are_headers(value: object) -> bool:
     )
 
 
-_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "kind": (lambda value: value in get_args(Kind), "openai, openai-responses or anthropic"),
     "base_url": (is_url, "a URL that begins with http:// or https://, e.g. http://127.0.0.1:8080/v1"),
     "key_env": (
@@ -349,6 +363,10 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "key_command": (_is_text, "a command that prints the key"),
     "key_file": (_is_text, "the path of a file that holds the key"),
+    "key_keyring": (
+        lambda value: isinstance(value, str) and bool(_ENTRY.fullmatch(value)),
+        "an entry of the system keyring as service/user, e.g. brim/work",
+    ),
     "api_key": (_is_key, KEY_WORDS),
     "headers": (_are_headers, "a table of header names and printable ASCII texts"),
     "temperature": (lambda value: _is_number(value, 2), "a number from 0 to 2"),

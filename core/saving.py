@@ -10,8 +10,13 @@ from pathlib import Path
 from brim.core.errors import SettingsError
 
 
-def put_text(file: Path, text: str) -> None:
-    """Put ``text`` in the place of a file at once, readable by its owner only; a link's target is replaced.
+def put_text(file: Path, text: str, *, mode: int = 0o600) -> None:
+    """Put ``text`` in the place of a file at once; a link's target is replaced.
+
+    Args:
+        file: where it goes; its folder is made where it is missing.
+        text: all that is in it afterwards.
+        mode: who may read it; by default its owner only.
 
     Raises:
         SettingsError: it cannot be written. What was there stays.
@@ -24,6 +29,7 @@ def put_text(file: Path, text: str) -> None:
             with os.fdopen(descriptor, "w", encoding="utf-8") as temporary:
                 temporary.write(text)
                 temporary.flush()
+                os.fchmod(temporary.fileno(), mode)
                 os.fsync(temporary.fileno())
             Path(name).replace(file)
         except BaseException:
