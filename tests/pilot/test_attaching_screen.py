@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from textual import events
+from textual.content import Content
 from textual.pilot import Pilot
 
 from brim.core.limits import Limits
@@ -18,7 +19,7 @@ from brim.tui.app import BrimApp
 from brim.tui.screens.deciding import DecidingScreen
 from tests.support.agents import Gated, Plain
 from tests.support.pictures import image, pdf
-from tests.support.screen import ask, brim, screen_text, sees, toasts
+from tests.support.screen import ask, brim, screen_segments, screen_text, sees, toasts
 from tests.support.waiting import wait_until
 
 
@@ -341,3 +342,55 @@ async def test_attach_as_a_command_begins_a_mention(files: Path) -> None:
         await wait_until(pilot, lambda: app.chat.composer.text == '@"two words.txt" ')
         app.chat.commands.run("attach")
         await wait_until(pilot, lambda: "src/" in offered(app))
+
+
+def slow_paper(folder: Path) -> None:
+    """Write a file that takes seconds to read: its pages are full of lines that say nothing."""
+    page = f"words on a page) Tj {'0 0 m 1 1 l S ' * 1_000}("
+    (folder / "paper.pdf").write_bytes(pdf(*[page] * 300))
+
+
+async def test_a_message_stands_in_the_composer_while_its_files_are_read(files: Path) -> None:
+    slow_paper(files)
+    agent = Seeing()
+    async with app_in(files, agent) as (app, pilot):
+        await ask(app, pilot, "sum up @paper.pdf")
+        await wait_until(pilot, lambda: any("Reading the files" in said for said in toasts(app)))
+        assert app.chat.composer.draft == "sum up @paper.pdf"
+        assert not agent.asked
+        app.chat.composer.insert("\n\nnext")
+        await wait_until(pilot, lambda: len(agent.asked) == 1)
+        assert "words on a page" in agent.asked[0].input
+        await wait_until(pilot, lambda: app.chat.composer.draft == "next")
+
+
+async def test_a_message_that_is_changed_while_its_files_are_read_is_not_sent(files: Path) -> None:
+    slow_paper(files)
+    agent = Seeing()
+    async with app_in(files, agent) as (app, pilot):
+        await ask(app, pilot, "sum up @paper.pdf")
+        await wait_until(pilot, lambda: any("Reading the files" in said for said in toasts(app)))
+        app.chat.composer.restore("no, wait")
+        await wait_until(pilot, lambda: any("so it was not sent" in said for said in toasts(app)))
+        assert app.chat.composer.draft == "no, wait"
+        assert not agent.asked
+
+
+@pytest.mark.filterwarnings("ignore:Image.Image.getdata is deprecated:DeprecationWarning")  # by textual-image
+async def test_sixels_pass_the_gate_and_text_does_not(files: Path) -> None:
+    from textual.widgets import OptionList, Static
+
+    from brim.tui.picturing import picture
+
+    async with app_in(files) as (app, pilot):
+        screen = DecidingScreen("x", Content("x"), [])
+        app.push_screen(screen)
+        await wait_until(pilot, lambda: bool(screen.query(OptionList)))
+        shown = picture(image(), "sixel", lambda _: None)
+        shown.styles.width, shown.styles.height = 6, 3
+        await screen.query_one("#dialog").mount(shown)
+        await screen.query_one("#dialog").mount(Static("\x1bPtext", markup=False))
+        await wait_until(
+            pilot, lambda: any("\x1bPq" in s.text or "\x1bP0" in s.text for s in screen_segments(app))
+        )
+        assert not any("\x1bPtext" in segment.text for segment in screen_segments(app))
