@@ -15,7 +15,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -30,7 +30,6 @@ from brim.core.text import visible_line
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
-    from brim.core.types import Session
 
 FILE_NAME = "personas.toml"
 LONGEST_NAME = 40
@@ -50,16 +49,6 @@ class Persona(BaseModel):
     model: str = ""
     """A model id, or a bare name."""
     parameters: Parameters = Parameters()
-
-    @classmethod
-    def of(cls, session: Session, name: str) -> Self:
-        """Return the persona of a session that is asked as it should be."""
-        return cls(
-            name=name,
-            system_prompt=session.system_prompt,
-            model=session.model or "",
-            parameters=session.parameters,
-        )
 
 
 class _Table(Parameters):

@@ -100,6 +100,7 @@ class BrimApp(App[None]):
         self._wanted_session = session
         self._wanted_model = model
         self._state_folder = state_folder
+        self.config_folder = config_folder
         self._warnings = warnings
         self._connecting: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None

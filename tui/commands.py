@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from brim.tui.library_commands import LibraryCommands
 from brim.tui.slash import Command, parse
+from brim.tui.tuning_commands import TuningCommands
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,7 +22,7 @@ class NotYetError(Exception):
     """The store is not open yet."""
 
 
-class Commands(LibraryCommands):
+class Commands(LibraryCommands, TuningCommands):
     """Carries out actions for the chat screen, each as a worker so that no key waits for it."""
 
     def __init__(self, screen: ChatScreen) -> None:
@@ -184,18 +185,6 @@ class Commands(LibraryCommands):
         chosen = await choose_model(self._app, self._controller, argument)
         if chosen is not None:
             await self._controller.set_model(chosen)
-
-    async def system(self, argument: str) -> None:
-        from brim.tui.choosing import ask
-
-        text: str | None = argument
-        if not argument:
-            text = await ask(
-                self._app, "System prompt", self._controller.system_prompt, has_several_lines=True
-            )
-        if text is not None:
-            await self._controller.set_system_prompt(text)
-            self._app.tell("The system prompt holds from the next answer on.")
 
     async def store_draft(self, _: str) -> None:
         await self._screen.drafts.store()

@@ -10,6 +10,7 @@ from brim.core.errors import BrimError
 from brim.core.events import TurnFailed, TurnFinished, TurnStarted
 from brim.core.types import Message, OutlineRow, Session
 from brim.tui import bridge
+from brim.tui.beginning import Beginning
 from brim.tui.branch_showing import read_siblings, show_branch
 from brim.tui.elsewhere import Elsewhere
 from brim.tui.undoing import Undo, as_before
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from brim.core.attachments import Attachment
     from brim.core.hub import Subscription
+    from brim.core.parameters import Parameters
+    from brim.core.personas import Persona
     from brim.core.sessions import SessionManager
     from brim.tui.screens.chat import ChatScreen
     from brim.tui.widgets.transcript_model import Place
@@ -59,8 +62,7 @@ class ChatController:
         self.undo = Undo(screen)
         self.elsewhere = Elsewhere(screen, self)
         self._screen = screen
-        self._model = screen.wanted_model
-        self._system_prompt: str | None = None
+        self._next = Beginning(model=screen.wanted_model)
         self._open_view = OpenSessionView(screen, self)
         self._places: dict[str, Place] = {}
         self._watched: Subscription | None = None
@@ -77,12 +79,22 @@ class ChatController:
     @property
     def model(self) -> str | None:
         """The model id that answers next, ``None`` when none can be used."""
-        return self.session.model if self.session else self._model
+        return self.session.model if self.session else self._next.model
 
     @property
     def system_prompt(self) -> str:
         """The system prompt of the session shown."""
-        return self.session.system_prompt if self.session else self._system_prompt or ""
+        return self.session.system_prompt if self.session else self._next.system_prompt or ""
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters of the session shown."""
+        return self.session.parameters if self.session else self._next.parameters
+
+    @property
+    def persona(self) -> str:
+        """The persona that the session shown was begun with, empty for none."""
+        return self.session.persona if self.session else self._next.persona
 
     @property
     def is_answering(self) -> bool:
@@ -104,8 +116,8 @@ class ChatController:
             self._screen.sessions.mark(session_id, streaming=True)
         self._watch(everything, AllSessionsView(self._screen, self))
         await self._show_limits()
-        if self._model is None:
-            self._model = await self.manager.default_model()
+        if self._next.model is None:
+            self._next.model = await self.manager.default_model()
         if wanted is None:
             self._show_totals()
         else:
@@ -140,8 +152,8 @@ class ChatController:
                 return
             session = await self.manager.session(session_id)
             await self._leave_shown()
-            if session.model is None and self._model is not None:
-                session = await self.manager.tuning.set_model(session_id, self._model)
+            if session.model is None and self._next.model is not None:
+                session = await self.manager.tuning.set_model(session_id, self._next.model)
             subscription, messages, live = await self._attach(session_id)
             self._watched = subscription
             typed = self._screen.composer.draft if keeps_typed else ""
@@ -225,7 +237,7 @@ class ChatController:
                 return
             model = self.session.model
             await self._leave_shown()
-            self._model, self._system_prompt = model, None
+            self._next = Beginning(model=model)
             self._show_empty()
 
     async def _leave_shown(self) -> None:
@@ -282,7 +294,7 @@ class ChatController:
         """Ask, in the order of the calls; the first message makes the session. The arguments are the manager's."""
         async with self._sending:
             if self.session is None:
-                session = await self.manager.create(model=self._model, system_prompt=self._system_prompt)
+                session = await self._next.make(self.manager)
                 await self.open(session.id, keeps_typed=True)
                 self._screen.state.new_draft = ""
             await self.manager.send(
@@ -322,7 +334,7 @@ class ChatController:
     async def set_model(self, model: str) -> None:
         """Let another model answer from now on."""
         if self.session is None:
-            self._model = model
+            self._next.model = model
             self._show_totals()
         else:
             await self.manager.tuning.set_model(self.session.id, model)
@@ -330,9 +342,24 @@ class ChatController:
     async def set_system_prompt(self, text: str) -> None:
         """Set the system prompt of the session shown."""
         if self.session is None:
-            self._system_prompt = text
+            self._next.system_prompt = text
         else:
             self.take(await self.manager.tuning.set_system_prompt(self.session.id, text))
+
+    async def set_parameters(self, parameters: Parameters) -> None:
+        """Set the parameters of the session shown, in place of all that were set before."""
+        if self.session is None:
+            self._next.parameters = parameters
+            self._show_totals()
+        else:
+            self.take(await self.manager.tuning.set_parameters(self.session.id, parameters))
+
+    async def begin_with(self, persona: Persona) -> None:
+        """Show an empty session that will be asked as a persona says. Raises `AgentError` for an unknown model."""
+        beginning = Beginning.of(persona, self.manager, self.model)
+        await self.open_new()
+        self._next = beginning
+        self._show_totals()
 
     async def undo_last(self) -> None:
         """Undo what was done last to whole sessions, or bring back what the last cleanup took out of the window."""

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from brim.core.errors import SettingsError
 from brim.core.parameters import Parameters
 from brim.core.personas import FILE_NAME, Persona, Personas, parse_personas
-from brim.core.types import Session
 from tests.support.hostile import HOSTILE
 
 WRITTEN = '''# mine
@@ -159,13 +158,6 @@ def test_hostile_names_are_refused_or_kept_whole(tmp_path: Path, text: str) -> N
         assert error.sentence.isprintable()
     else:
         assert [one.name for one in personas.all()] == [text.strip()]
-
-
-def test_a_session_becomes_one() -> None:
-    session = Session(model="openai:x", system_prompt="Be brief.", parameters=Parameters(seed=1))
-    assert Persona.of(session, "mine") == Persona(
-        name="mine", system_prompt="Be brief.", model="openai:x", parameters=Parameters(seed=1)
-    )
 
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:

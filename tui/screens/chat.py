@@ -356,4 +356,8 @@ class ChatScreen(Screen[None]):
             notes += ["forked: /origin"] if session.forked_from else []
             notes += ["archived"] if session.archived else []
             notes += [f"#{tag}" for tag in session.tags]
+        if self.controller is not None:
+            from brim.tui.tuning import noted
+
+            notes += noted(self.controller)
         self.header.set_note(" ".join(notes))

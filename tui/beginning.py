@@ -1,0 +1,44 @@
+"""What is chosen for a session that does not exist yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from brim.core.parameters import Parameters
+from brim.core.personas import Persona
+
+if TYPE_CHECKING:
+    from brim.core.sessions import SessionManager
+    from brim.core.types import Session
+
+
+@dataclass(slots=True)
+class Beginning:
+    """Waits for the first message, which makes the session. ``None`` leaves a choice to the settings."""
+
+    model: str | None = None
+    system_prompt: str | None = None
+    parameters: Parameters = field(default_factory=Parameters)
+    persona: str = ""
+    """The name of the persona, empty for none."""
+
+    @classmethod
+    def of(cls, persona: Persona, manager: SessionManager, model: str | None) -> Beginning:
+        """Return what a persona says; ``model`` is taken where it names none. Raises `AgentError` for an unknown one."""
+        return cls(
+            model=manager.agents.resolve(persona.model) if persona.model else model,
+            system_prompt=persona.system_prompt or None,
+            parameters=persona.parameters,
+            persona=persona.name,
+        )
+
+    async def make(self, manager: SessionManager) -> Session:
+        """Make the session. Raises as `SessionManager.create`."""
+        session = await manager.create(model=self.model, system_prompt=self.system_prompt)
+        if self.persona:
+            rest = Persona(name=self.persona, parameters=self.parameters)
+            return await manager.tuning.use_persona(session.id, rest)
+        if self.parameters:
+            return await manager.tuning.set_parameters(session.id, self.parameters)
+        return session
