@@ -160,10 +160,11 @@ class TurnRunner:
 
     async def not_elsewhere(self, session_id: str) -> None:
         """Raise `BrimError` while another brim is writing an answer in a session."""
-        if session_id in await self._store.answering_elsewhere():
-            raise SessionBusyError(
-                "Another brim is writing an answer in this session.", hint="Wait until it is done."
-            )
+        is_busy = session_id in await self._store.answering_elsewhere()
+        if is_busy and await self._store.recover():
+            is_busy = session_id in await self._store.answering_elsewhere()
+        if is_busy:
+            raise _busy_elsewhere()
 
     async def stop(self, session_id: str) -> None:
         """Stop the running answer; what came is kept and stored when this returns. The queue waits."""
@@ -214,14 +215,14 @@ class TurnRunner:
             try:
                 following = await self._loaded(session.queued[0])
                 await self._admission.check(session, following, cleanup=None, over_budget=False)
-            except (CleanupWantedError, WindowFullError, BudgetError) as error:
+                await self._start_next(session, cleanup=None)
+            except (CleanupWantedError, WindowFullError, BudgetError, SessionBusyError) as error:
                 self._publish(QueuePaused(session_id=session_id, sentence=error.sentence))
-                return
-            await self._start_next(session, cleanup=None)
 
     async def _start_next(self, session: Session, *, cleanup: bool | None) -> None:
         following, *rest = session.queued
         asked = await self._loaded(following)
+        await self._lease(session)
         waiting = self._waiting.get(session.id)
         turn = waiting.pop(0) if waiting else Turn(session.id)
         await self._start(session, turn, asked=asked, cleanup=cleanup)
@@ -236,6 +237,31 @@ class TurnRunner:
         cleanup: bool | None,
     ) -> None:
         """Store the prompt (unless it is there as a message) and an empty answer, and start the task of the turn."""
+        await self._lease(session)
+        try:
+            await self._begin(session, turn, asked=asked, cleanup=cleanup)
+        except BaseException:
+            await self._store.release(session.id)
+            raise
+
+    async def _lease(self, session: Session) -> None:
+        """Take the right to answer in a session as it is known here. Raises `SessionBusyError`."""
+        if not await self._store.lease(session.id):
+            raise _busy_elsewhere()
+        if (await self._store.session(session.id)).head_id != session.head_id:
+            await self._store.release(session.id)
+            raise SessionBusyError(
+                "Another brim has written in this session just now.", hint="Look at it, and send again."
+            )
+
+    async def _begin(
+        self,
+        session: Session,
+        turn: Turn,
+        *,
+        asked: QueuedPrompt | Message,
+        cleanup: bool | None,
+    ) -> None:
         if session.model is None:
             session = await self._store.update_session(session.id, model=await self._agents.default_model())
             self._publish(SessionChanged(session=session))
@@ -338,3 +364,9 @@ class TurnRunner:
             and answer.status is Status.COMPLETE
         ):
             await self._cleaner.clean(session, answer.id, reason="threshold", after_answer=True)
+
+
+def _busy_elsewhere() -> SessionBusyError:
+    return SessionBusyError(
+        "Another brim is writing an answer in this session.", hint="Wait until it is done."
+    )

@@ -130,6 +130,19 @@ class SessionStore(Protocol):
         """Return the ids of the sessions in which other processes are writing answers."""
         ...
 
+    async def lease(self, session_id: str) -> bool:
+        """Take the right to write an answer in a session, or keep it; returns false while another store has it.
+
+        It lasts until an answer in the session is finished or it is given back with `release`, and ends without that
+        when the store dies. What a dead store was writing is marked as interrupted before another has the lease,
+        and nothing that comes from it afterwards is taken. Raises `SessionNotFoundError`.
+        """
+        ...
+
+    async def release(self, session_id: str) -> None:
+        """Give the right to write an answer in a session back; where this store has none nothing changes."""
+        ...
+
     # sessions
 
     async def add_session(self, session: Session) -> None:
@@ -193,7 +206,8 @@ class SessionStore(Protocol):
     async def add_message(self, message: Message) -> Session:
         """Keep a message and make it its session's head; returns the session with its new totals.
 
-        An answer with status ``streaming`` is marked as written by this process.
+        An answer with status ``streaming`` is marked as written by this store, and needs the `lease`, which is taken
+        along; where another store has it `SessionBusyError` is raised, and nothing was stored.
         """
         ...
 
@@ -211,7 +225,8 @@ class SessionStore(Protocol):
         """Write an answer as it is at its end; its journal is dropped and the session's totals move.
 
         What may have changed while the answer came stays as it is stored: pin, place in the window, receipt.
-        ``prompt_parts`` stays if the message has none. An answer that has ended already is not counted again.
+        ``prompt_parts`` stays if the message has none. An answer that has ended already is not counted again, and one
+        that others took for interrupted is not written. Gives the session's lease back.
 
         ``usage``, ``cost_usd`` and ``cache_saved_usd`` are added to the session once, with ``turns`` and
         ``priced_turns``, and to the spending of the day. ``turn_tokens`` moves a third of the way to what

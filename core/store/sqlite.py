@@ -6,15 +6,17 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
-from brim.core.errors import StoreError
-from brim.core.store import message_table
+from brim.core.errors import SessionBusyError, StoreError
+from brim.core.store import message_table, session_table
 from brim.core.store.connection import Connections
 from brim.core.store.indexer import Indexer
 from brim.core.store.journal import Journal
 from brim.core.store.migrate import alone, migrate
 from brim.core.store.protocol import Recovered
 from brim.core.store.tables import TableStore
+from brim.core.store.turn_locks import TurnLocks
 from brim.core.store.writers import Writer
+from brim.core.types import Message, Session, Status
 
 
 class SQLiteStore(TableStore):
@@ -28,6 +30,7 @@ class SQLiteStore(TableStore):
         self._path = path
         self._file = Connections(path)
         self._writer: Writer | None = None
+        self._locks = None if path is None else TurnLocks(path.with_name(path.name + ".turns"))
         super().__init__(self._file)
 
     async def open(self) -> Recovered:
@@ -54,6 +57,8 @@ class SQLiteStore(TableStore):
             try:
                 await self._file.close()
             finally:
+                if self._locks is not None:
+                    self._locks.release_all()
                 if writer is not None:
                     writer.release()
 
@@ -73,6 +78,42 @@ class SQLiteStore(TableStore):
         if self._writer is None:
             return frozenset()
         return await self._file.read(partial(message_table.streaming_elsewhere, self._writer.token))
+
+    async def lease(self, session_id: str) -> bool:
+        """Take the right to write an answer in a session, or keep it."""
+        await self._file.read(partial(session_table.get, session_id))
+        if self._locks is None:
+            return True
+        try:
+            if not await asyncio.to_thread(self._locks.take, session_id):
+                return False
+        except OSError as error:
+            raise StoreError(f"{self._path} has no locks: {error.strerror or error}.") from error
+        if session_id in await self.answering_elsewhere():
+            await self.recover()
+            if session_id in await self.answering_elsewhere():
+                await self.release(session_id)
+                return False
+        return True
+
+    async def release(self, session_id: str) -> None:
+        """Give the right to write an answer in a session back."""
+        if self._locks is not None:
+            await asyncio.to_thread(self._locks.release, session_id)
+
+    async def add_message(self, message: Message) -> Session:
+        """Keep a message and make it its session's head; an answer that is being written needs the lease."""
+        if message.status is Status.STREAMING and not await self.lease(message.session_id):
+            raise SessionBusyError(
+                "Another brim is writing an answer in this session.", hint="Wait until it is done."
+            )
+        return await super().add_message(message)
+
+    async def finish_message(self, message: Message) -> Session:
+        """Write an answer as it is at its end, count it, and give the lease back."""
+        session = await super().finish_message(message)
+        await self.release(session.id)
+        return session
 
     @property
     def _mark(self) -> str | None:

@@ -77,6 +77,8 @@ class _Line:
 
     async def close(self) -> None:
         """Finish what was asked for, and disconnect."""
+        if self._is_closed:
+            return
         self._is_closed = True
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown(wait=False)

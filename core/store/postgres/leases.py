@@ -9,7 +9,7 @@ The clock is the server's.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from brim.core.store import message_table
 
@@ -38,7 +38,7 @@ _ABANDONED = """
     SELECT DISTINCT messages.session_id AS session_id FROM messages
     LEFT JOIN leases ON leases.session_id = messages.session_id
     WHERE status = 'streaming' AND (leases.session_id IS NULL OR writer IS DISTINCT FROM CAST(fence AS TEXT)
-        OR (store <> ? AND expires_at <= clock_timestamp()))
+        OR expires_at <= clock_timestamp())
 """
 _STREAMING = "SELECT * FROM messages WHERE session_id = ? AND status = 'streaming'"
 
@@ -53,16 +53,17 @@ def hold_by_message(message_id: str, file: sqlite3.Connection) -> None:
     file.execute(_HOLD_BY_MESSAGE, (message_id,))
 
 
-def take(session_id: str, store: str, ttl_s: float, file: sqlite3.Connection) -> int | None:
-    """Take the lease on a session that is held, or renew it; returns its fence.
+def take(session_id: str, store: str, ttl_s: float, *, is_kept: bool, file: sqlite3.Connection) -> int | None:
+    """Take the lease on a session that is held, or renew one that the store has kept up; returns its fence.
 
     Returns ``None`` while another store has it.
     """
     row = file.execute(_LEASE, (session_id,)).fetchone()
-    if row is not None and row["store"] == store:
+    is_own = row is not None and row["store"] == store
+    if is_own and is_kept:
         file.execute(_RENEW_ONE, (ttl_s, session_id, store))
         return int(row["fence"])
-    if row is not None and row["holds"]:
+    if row is not None and row["holds"] and not is_own:
         return None
     end_answers(session_id, file)
     return int(file.execute(_TAKE, (session_id, store, ttl_s)).fetchone()[0])
@@ -88,17 +89,18 @@ def elsewhere(store: str, file: sqlite3.Connection) -> frozenset[str]:
     return frozenset(row["session_id"] for row in file.execute(_ELSEWHERE, (store,)))
 
 
-def abandoned(store: str, file: sqlite3.Connection) -> list[str]:
-    """Return the sessions with answers under no lease, or under another store's that has ended."""
-    return [row["session_id"] for row in file.execute(_ABANDONED, (store,))]
+def abandoned(kept: Container[str], file: sqlite3.Connection) -> list[str]:
+    """Return the sessions with answers under no lease or one that has ended, those aside that are ``kept`` up here."""
+    found = (row["session_id"] for row in file.execute(_ABANDONED))
+    return [session_id for session_id in found if session_id not in kept]
 
 
-def take_back(session_ids: Iterable[str], store: str, file: sqlite3.Connection) -> list[str]:
+def take_back(session_ids: Iterable[str], kept: Container[str], file: sqlite3.Connection) -> list[str]:
     """End the answers of sessions that are abandoned, and the leases on them; returns the ids of the answers."""
     ended: list[str] = []
     for session_id in sorted(session_ids):
         hold(session_id, file)
-        if session_id in abandoned(store, file):
+        if session_id in abandoned(kept, file):
             ended += end_answers(session_id, file)
             file.execute("DELETE FROM leases WHERE session_id = ?", (session_id,))
     return ended

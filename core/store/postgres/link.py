@@ -136,7 +136,11 @@ def _connected(url: StoreUrl) -> psycopg.Connection[tuple[Any, ...]]:
             autocommit=True,
             client_encoding="UTF8",
         )
-        server.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(schema)))
+        try:
+            server.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(schema)))
+        except BaseException:
+            server.close()
+            raise
         return server
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from brim.core.errors import SessionBusyError, SettingsError, StoreError
+from brim.core.errors import SessionBusyError, SettingsError, StoreError, StoreUnreachableError
 from brim.core.search import Found, Hit, Query
-from brim.core.store import message_table
+from brim.core.store import message_table, session_table
 from brim.core.store.connection import Work
 from brim.core.store.indexer import Indexer
 from brim.core.store.journal import Journal
@@ -26,6 +27,8 @@ from brim.core.types import Message, Session, Status, new_id
 
 LEASE_S = 30.0
 """How long an answer belongs to the store that writes it if that is not heard of, in seconds."""
+
+_RETRY_S = 0.5
 
 T = TypeVar("T")
 
@@ -54,6 +57,8 @@ class PostgresStore(TableStore):
         self._server = PostgresConnections(url, self._id)
         self._own: set[str] = set()
         """The answers that this store is writing."""
+        self._leased: set[str] = set()
+        """The sessions whose leases it has, as far as it knows."""
         self._renewer: asyncio.Task[None] | None = None
         super().__init__(self._server)
 
@@ -86,10 +91,11 @@ class PostgresStore(TableStore):
 
     async def recover(self) -> tuple[str, ...]:
         """Mark answers whose writer was not heard of for too long as interrupted."""
-        found = await self._server.read(partial(leases.abandoned, self._id))
+        kept = frozenset(self._leased)
+        found = await self._server.read(partial(leases.abandoned, kept))
         if not found:
             return ()
-        return tuple(await self._server.write(partial(leases.take_back, found, self._id)))
+        return tuple(await self._server.write(partial(leases.take_back, found, kept)))
 
     async def foreign_version(self) -> int:
         """Return a number that changes whenever another store has written."""
@@ -99,6 +105,21 @@ class PostgresStore(TableStore):
         """Return the ids of the sessions in which other stores are writing answers."""
         return await self._server.read(partial(leases.elsewhere, self._id))
 
+    async def lease(self, session_id: str) -> bool:
+        """Take the right to write an answer in a session, or keep it."""
+        is_kept = session_id in self._leased
+        work = partial(_take_lease, session_id, self._id, self._lease_s, is_kept)
+        is_taken = await self._change(session_id, work, is_synced=False)
+        if is_taken:
+            self._leased.add(session_id)
+        return is_taken
+
+    async def release(self, session_id: str) -> None:
+        """Give the right to write an answer in a session back."""
+        self._leased.discard(session_id)
+        work = partial(leases.release, session_id, self._id)
+        await self._change(session_id, work, is_synced=False)
+
     async def add_message(self, message: Message) -> Session:
         """Keep a message and make it its session's head; an answer that is being written needs the lease.
 
@@ -107,20 +128,27 @@ class PostgresStore(TableStore):
         """
         if message.status is not Status.STREAMING:
             return await super().add_message(message)
-        work = partial(_begin_answer, message.model_copy(), self._id, self._lease_s)
+        is_kept = message.session_id in self._leased
+        work = partial(_begin_answer, message.model_copy(), self._id, self._lease_s, is_kept)
         session = await self._change(message.session_id, work)
         self._own.add(message.id)
+        self._leased.add(message.session_id)
         return session
 
     async def finish_message(self, message: Message) -> Session:
-        """Write an answer as it is at its end, and count it.
+        """Write an answer as it is at its end, count it, and give the lease back.
+
+        A server that is away is waited for as long as the lease would last.
 
         Raises:
             StoreError: it was this store's, which lost its lease, and another has ended it.
         """
         work = partial(_end_answer, message.model_copy(), message.id in self._own, self._id)
-        session = await self._change_of(message.id, work)
-        self._own.discard(message.id)
+        try:
+            session = await self._patiently(partial(self._change_of, message.id, work))
+        finally:
+            self._own.discard(message.id)
+            self._leased.discard(message.session_id)
         if self._journal is not None:
             self._journal.forget(message.id)
         self._words_changed()
@@ -146,11 +174,22 @@ class PostgresStore(TableStore):
         held = partial(_held, partial(leases.hold_by_message, message_id), work)
         return await self._server.write(held, is_synced=is_synced)
 
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask until the server answers, or as long as a lease lasts."""
+        end = time.monotonic() + self._lease_s
+        while True:
+            try:
+                return await ask()
+            except StoreUnreachableError:
+                if time.monotonic() > end:
+                    raise
+            await asyncio.sleep(_RETRY_S)
+
     async def _renew(self) -> None:
         """Say again and again that this store lives. While the server is away nobody else can take a lease either."""
         while True:
             await asyncio.sleep(self._lease_s / 3)
-            if self._own:
+            if self._leased:
                 with suppress(StoreError):
                     await self._server.write(partial(leases.renew, self._id, self._lease_s), is_synced=False)
 
@@ -180,9 +219,17 @@ def _foreign(store: str, file: sqlite3.Connection) -> int:
     return int(file.execute(_FOREIGN, (store,)).fetchone()[0])
 
 
-def _begin_answer(message: Message, store: str, lease_s: float, file: sqlite3.Connection) -> Session:
+def _take_lease(session_id: str, store: str, lease_s: float, is_kept: bool, file: sqlite3.Connection) -> bool:
+    session_table.get(session_id, file)
+    return leases.take(session_id, store, lease_s, is_kept=is_kept, file=file) is not None
+
+
+def _begin_answer(
+    message: Message, store: str, lease_s: float, is_kept: bool, file: sqlite3.Connection
+) -> Session:
     """Add an answer that is being written, under the lease of its session, which is held."""
-    fence = leases.take(message.session_id, store, lease_s, file)
+    session_table.get(message.session_id, file)
+    fence = leases.take(message.session_id, store, lease_s, is_kept=is_kept, file=file)
     if fence is None:
         raise SessionBusyError(
             "Another brim is writing an answer in this session.", hint="Wait until it is done."
@@ -193,6 +240,11 @@ def _begin_answer(message: Message, store: str, lease_s: float, file: sqlite3.Co
 def _end_answer(message: Message, is_own: bool, store: str, file: sqlite3.Connection) -> Session:
     """End an answer and give the lease back, unless another store has ended it."""
     if is_own and not message_table.is_streaming(message.id, file):
+        kept = message_table.get(message.id, file)
+        if (kept.status, kept.content) == (message.status, message.content):
+            return session_table.get(
+                kept.session_id, file
+            )  # it was written, and the link broke before that was heard
         raise StoreError(
             "This answer was taken for interrupted, because nothing was heard of this brim for too long.",
             hint="What had come of it by then is kept.",
