@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
+import asyncio
+import re
 import sys
-import tempfile
 from decimal import Decimal
+from getpass import getpass
 from pathlib import Path
 from typing import Any
 
-import tomlkit
 from pydantic import SecretStr
-from tomlkit.exceptions import TOMLKitError
 
 from brim.cli.edge import DONE, complain
 from brim.cli.output import write, write_json, write_table
+from brim.core.config_file import ConfigFile, Edit
+from brim.core.edits import edits_of, is_secret
 from brim.core.errors import SettingsError
+from brim.core.kept_keys import Keeper, keep
+from brim.core.keys import KEY_WORDS, checked_key
 from brim.core.paths import Paths
-from brim.core.places import Source, variable, without_secrets
+from brim.core.places import PROVIDERS, Source, variable, without_secrets
 from brim.core.provider_tables import Provider
-from brim.core.settings import Settings, check_config, load_settings, parse_value
+from brim.core.settings import Settings, load_settings
 from brim.core.store.urls import parse_url
 
 _STANDARD_INPUT = "-"
@@ -53,87 +55,76 @@ def path() -> int:
     return DONE
 
 
-def set_value(key: str, value: str) -> int:
-    """Set a value in ``config.toml``, keeping its comments; an empty value takes the setting out.
+def set_value(name: str, value: str, *, keeper: str | None = None) -> int:
+    """Set a value in ``config.toml``, keeping its comments; an empty value takes it out.
 
     Args:
-        key: the setting's name, e.g. ``theme``.
-        value: the value as text; ``-`` reads it from standard input, so that a key stays out of the shell's
-            history.
+        name: a setting such as ``theme``, or a field such as ``providers.work.base_url``.
+        value: the value as text; ``-`` reads it from standard input, from a terminal without showing it. A
+            key comes in no other way: arguments stay in the shell's history.
+        keeper: where a provider's key is kept, one of `Keeper`; ``None`` is ``config.toml``.
 
     Raises:
-        SettingsError: there is no such setting, the value is wrong, or the file cannot be used.
+        SettingsError: there is no such setting, the value is wrong, or the file or the keyring cannot be used.
     """
     if value == _STANDARD_INPUT:
-        value = sys.stdin.readline().strip()
-    typed = _typed(key, value)
+        value = _read_value(name)
+    elif value.strip() and is_secret(name):
+        raise SettingsError(
+            f"{name} is not taken as an argument, which would stay in the history of your shell.",
+            hint=f"`brim config set {name} -` asks for it, or reads what is piped in.",
+        )
     paths = Paths.find()
+    if keeper is not None:
+        name, value = _kept(name, value, Keeper(keeper), paths)
+    return _change(paths, edits_of(name, value), name if value.strip() else "")
+
+
+def unset(name: str) -> int:
+    """Take a setting, a provider's field or a provider's whole table out of ``config.toml``.
+
+    Raises:
+        SettingsError: there is no such setting, or the file cannot be changed.
+    """
+    return _change(Paths.find(), edits_of(name, ""), "")
+
+
+def _change(paths: Paths, edits: tuple[Edit, ...], is_set: str) -> int:
     paths.make()
-    file = paths.config_file.resolve()
-    document = _read(file)
-    if typed is None:
-        document.pop(key, None)
-    else:
-        document[key] = typed
-    text = tomlkit.dumps(document)
-    check_config(text)
-    _replace(file, text)
-    _tell_if_hidden(load_settings(paths), key, is_set=typed is not None)
+    ConfigFile(paths.config_file).change(*edits)
+    settings = load_settings(paths)
+    complain(*settings.warnings)
+    if is_set in Settings.model_fields:
+        _tell_if_hidden(settings, is_set)
     return DONE
 
 
-def _read(file: Path) -> tomlkit.TOMLDocument:
+def _read_value(name: str) -> str:
+    if sys.stdin.isatty():
+        return getpass(f"{name}: ") if is_secret(name) else input(f"{name}: ")
+    return sys.stdin.readline().strip()
+
+
+def _kept(name: str, value: str, keeper: Keeper, paths: Paths) -> tuple[str, str]:
+    """Keep a provider's key and return the field that leads to it, with its value."""
+    found = re.fullmatch(rf"{PROVIDERS}\.([a-z0-9][a-z0-9_-]*)\.api_key", name)
+    if found is None:
+        raise SettingsError(
+            "--keep goes with a provider's key.", hint=f"Set {PROVIDERS}.NAME.api_key, with NAME its name."
+        )
     try:
-        return tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else tomlkit.document()
-    except TOMLKitError as error:
-        check_config(file.read_text(encoding="utf-8"))
-        raise SettingsError(f"config.toml cannot be changed: {error}.") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"config.toml is not UTF-8 text ({file}).") from None
-    except OSError as error:
-        raise SettingsError(f"config.toml cannot be read ({file}): {error.strerror}.") from None
+        key = checked_key(value)
+    except ValueError:
+        raise SettingsError("What came is no usable key.", hint=f"A key is {KEY_WORDS}.") from None
+    paths.make()
+    field, place = asyncio.run(keep(keeper, found[1], key, paths.config))
+    return f"{PROVIDERS}.{found[1]}.{field}", place
 
 
-def _typed(key: str, value: str) -> str | int | float | list[str] | None:
-    """Return a value as TOML keeps it: numbers as numbers, everything else as text, ``None`` for nothing."""
-    match parse_value(key, value):
-        case None | "" | ():
-            return None
-        case tuple() as texts:
-            return list(texts)
-        case SecretStr() as secret:
-            return secret.get_secret_value()
-        case Decimal() as amount:
-            return int(amount) if amount == int(amount) else float(amount)
-        case int() | float() as number:
-            return number
-        case text:
-            return str(text)
-
-
-def _replace(file: Path, text: str) -> None:
-    """Put ``text`` in the place of the file at once, readable by its owner only."""
-    try:
-        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as temporary:
-                temporary.write(text)
-                temporary.flush()
-                os.fsync(temporary.fileno())
-            Path(name).replace(file)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
-    except OSError as error:
-        raise SettingsError(f"config.toml cannot be written ({file}): {error.strerror}.") from None
-
-
-def _tell_if_hidden(settings: Settings, key: str, *, is_set: bool) -> None:
+def _tell_if_hidden(settings: Settings, key: str) -> None:
     """Say so where the new value has no effect, because a stronger place sets another."""
-    complain(*settings.warnings)
     source = settings.source_of(key)
-    if is_set and source not in (Source.CONFIG, Source.DEFAULT):
+    if source not in (Source.CONFIG, Source.DEFAULT):
         complain(f"{settings.place_of(key)} comes before it and still decides.")
 
 

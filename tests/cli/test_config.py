@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,17 @@ def test_set_keeps_comments_order_and_everything_else() -> None:
     assert here("config", "set", "theme", "dawn").returncode == 0
     assert here("config", "set", "temperature", "0.5").returncode == 0
     assert file.read_text() == '# mine\ntheme = "dawn"  # nice\n\nmax_retries = 3\ntemperature = 0.5\n'
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "after"),
+    [(0o644, "theme", 0o644), (0o640, "theme", 0o640), (0o644, "openai_api_key", 0o600)],
+)
+def test_the_file_keeps_who_may_read_it_unless_it_holds_a_key(mode: int, name: str, after: int) -> None:
+    file = _file("# mine\n")
+    file.chmod(mode)
+    assert here("config", "set", name, "-", text="dawn\n").returncode == 0
+    assert stat.S_IMODE(file.stat().st_mode) == after
 
 
 def test_set_makes_the_file_and_an_empty_value_takes_the_setting_out() -> None:
@@ -72,6 +83,7 @@ def test_set_makes_the_file_and_an_empty_value_takes_the_setting_out() -> None:
     assert here_json("config", "show")["max_tokens"]["value"] == 2048
     assert here("config", "set", "max_tokens", "").returncode == 0
     assert _file().read_text() == ""
+    assert stat.S_IMODE(_file().stat().st_mode) == 0o600
     assert here("config", "set", "max_tokens", "").returncode == 0
 
 
@@ -90,7 +102,14 @@ def test_a_key_can_be_piped_in_and_is_never_printed() -> None:
         ("max_retries", "many", "a whole number"),
         ("cleanup_target", "0.95", "below the threshold"),
         ("openai_base_url", "here", "http://"),
-        ("openai_api_key", f"{_KEY} x", "no usable key"),
+        ("openai_api_key", _KEY, "not taken as an argument"),
+        ("providers.work.api_key", _KEY, "not taken as an argument"),
+        ("providers.work", "x", "is not one value"),
+        ("providers.work.base_url", "here", 'base_url is "here", but it must be a URL'),
+        ("providers.work.bas_url", "http://127.0.0.1", "Did you mean base_url?"),
+        ("providers.work.kind.more", "openai", "There is no field 'kind.more'"),
+        ("providers.groq.temperature", "hot", "a number from 0 to 2"),
+        ("providers.Work.kind", "openai", "this name may have small letters"),
     ],
 )
 def test_a_wrong_value_changes_nothing(key: str, value: str, words: str) -> None:
@@ -159,3 +178,72 @@ headers = {{ X-Gate = "{_KEY}" }}
     kept = _file().read_text()
     assert text.partition("\n")[2] in kept
     assert kept.index("theme") < kept.index("[providers.work]")
+
+
+def test_a_provider_is_set_up_field_by_field_and_taken_out_again() -> None:
+    file = _file('# mine\ntheme = "dusk"  # nice\n')
+    for name, value in (
+        ("base_url", "http://127.0.0.1:9/v1"),
+        ("kind", "openai-responses"),
+        ("temperature", "0.5"),
+        ("no_temperature", "false"),
+        ("stop", "END"),
+        ("headers.X-Team", "search"),
+        ("parameters.top_k", "40"),
+        ("key_env", "WORK_KEY"),
+        ("key_command", "pass show work"),
+    ):
+        done = here("config", "set", f"providers.work.{name}", value)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert tomllib.loads(file.read_text())["providers"]["work"] == {
+        "base_url": "http://127.0.0.1:9/v1",
+        "kind": "openai-responses",
+        "temperature": 0.5,
+        "no_temperature": False,
+        "stop": ["END"],
+        "headers": {"X-Team": "search"},
+        "parameters": {"top_k": 40},
+        "key_command": "pass show work",
+    }
+    assert file.read_text().startswith('# mine\ntheme = "dusk"  # nice\n')
+    assert here("config", "unset", "providers.work.headers").returncode == 0
+    assert here("config", "unset", "providers.work").returncode == 0
+    assert file.read_text().strip() == '# mine\ntheme = "dusk"  # nice'
+    assert here("config", "unset", "nothing").returncode == 2
+
+
+@pytest.mark.parametrize("keeper", [None, "config", "file"])
+def test_a_providers_key_is_kept_where_the_person_says_and_nobody_else_can_read_it(
+    keeper: str | None,
+) -> None:
+    file = _file("# mine\n")
+    file.chmod(0o644)
+    where = ("--keep", keeper) if keeper else ()
+    done = here("config", "set", "providers.groq.api_key", "-", *where, text=f"{_KEY}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    holds = file.parent / "keys" / "groq" if keeper == "file" else file
+    assert _KEY in holds.read_text()
+    assert stat.S_IMODE(holds.stat().st_mode) == 0o600
+    if keeper == "file":
+        assert _KEY not in file.read_text()
+        assert stat.S_IMODE(holds.parent.stat().st_mode) == 0o700
+    shown = here_json("config", "show")["providers"]["groq"]["key"]
+    assert ("key_file" if keeper == "file" else "api_key") in shown
+    assert _KEY not in here("config").stdout
+
+
+def test_without_a_system_keyring_a_key_is_not_kept_and_one_sentence_says_so() -> None:
+    file = _file("# mine\n")
+    done = here("config", "set", "providers.groq.api_key", "-", "--keep", "keyring", text=f"{_KEY}\n")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "There is no system keyring here." in done.stderr
+    assert _KEY not in done.stderr
+    assert file.read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize(("name", "text"), [("theme", "dawn"), ("providers.groq.api_key", "not a key")])
+def test_keep_is_for_keys_that_are_keys(name: str, text: str) -> None:
+    done = here("config", "set", name, "-", "--keep", "file", text=f"{text}\n")
+    assert done.returncode == 2
+    assert "key" in done.stderr
+    assert text not in done.stderr
