@@ -11,6 +11,7 @@ from brim._version import __version__
 
 if TYPE_CHECKING:
     from brim.core.agent import AgentInterface, AgentSource
+    from brim.core.attaching import AttachmentError, read_file, text_attachment
     from brim.core.attachments import Attachment
     from brim.core.budgets import BudgetError
     from brim.core.cleanup import CleanupMode
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "brim.core.agent": ("AgentInterface", "AgentSource"),
+    "brim.core.attaching": ("AttachmentError", "read_file", "text_attachment"),
     "brim.core.attachments": ("Attachment",),
     "brim.core.parameters": ("Parameters",),
     "brim.core.budgets": ("BudgetError",),
@@ -130,6 +132,7 @@ __all__ = [
     "AgentResponse",
     "AgentSource",
     "Attachment",
+    "AttachmentError",
     "AuthenticationError",
     "BadRequestError",
     "BadResponseError",
@@ -172,6 +175,8 @@ __all__ = [
     "Waiting",
     "WindowFullError",
     "__version__",
+    "read_file",
+    "text_attachment",
 ]
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from brim.core.errors import SessionNotFoundError
-from brim.core.export import Format, export, file_name
+from brim.core.export import CARRYING_FILES, Format, export, file_name
 from brim.core.parameters import Parameters
 from brim.core.types import Message, Session, SessionFilter
 from brim.serve.callers import Called, Caller
@@ -156,9 +156,13 @@ async def messages(
 async def exported(session_id: str, service: Served, caller: Called, format: Format = "md") -> Response:  # noqa: A002
     """Export a session as a file."""
     session = await session_of(session_id, service, caller)
+    messages = await service.manager.transcript(session_id)
+    if format in CARRYING_FILES:
+        session = await service.manager.library.with_queue(session)
+        messages = await service.manager.library.with_files(messages)
     text = export(
         session,
-        await service.manager.transcript(session_id),
+        messages,
         format,
         context=await service.manager.context_usage(session_id),
     )
