@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from brim.core.errors import SessionNotFoundError
-from brim.core.store import attachment_table, queries, search_table
+from brim.core.store import attachment_table, queries
 from brim.core.store.rows import session_of, session_value, session_values, storable, title_key, to_micros
 from brim.core.types import Session, SessionFilter, now
 
@@ -95,9 +95,7 @@ def tags(file: sqlite3.Connection) -> list[tuple[str, int]]:
 def erase(session_ids: Sequence[str], file: sqlite3.Connection) -> int:
     """Delete sessions for good; returns how many there were."""
     ids = [(storable(session_id),) for session_id in session_ids]
-    erased = file.executemany("DELETE FROM sessions WHERE id = ?", ids).rowcount
-    search_table.forget(file)
-    return erased
+    return int(file.executemany("DELETE FROM sessions WHERE id = ?", ids).rowcount)
 
 
 def update(session_id: str, fields: Mapping[str, Any], file: sqlite3.Connection) -> Session:

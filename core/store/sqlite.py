@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 from brim.core.errors import SessionBusyError, StoreError
-from brim.core.store import message_table, session_table
+from brim.core.store import message_table, search_table, session_table
 from brim.core.store.connection import Connections
 from brim.core.store.indexer import Indexer
 from brim.core.store.journal import Journal
 from brim.core.store.migrate import alone, migrate
 from brim.core.store.protocol import Recovered
+from brim.core.store.rows import storable
 from brim.core.store.tables import TableStore
 from brim.core.store.turn_locks import TurnLocks
 from brim.core.store.writers import Writer
 from brim.core.types import Message, Session, Status
+
+_ERASE_SOME = """
+    DELETE FROM messages WHERE rowid IN (
+        SELECT rowid FROM messages INDEXED BY messages_of_session WHERE session_id = ? ORDER BY rowid DESC LIMIT 500
+    )
+"""
 
 
 class SQLiteStore(TableStore):
@@ -79,6 +88,10 @@ class SQLiteStore(TableStore):
             return frozenset()
         return await self._file.read(partial(message_table.streaming_elsewhere, self._writer.token))
 
+    async def erase(self, session_ids: Iterable[str]) -> int:
+        """Delete sessions for good, and the words of their messages."""
+        return await self._file.write(partial(_erase, tuple(session_ids)))
+
     async def lease(self, session_id: str) -> bool:
         """Take the right to write an answer in a session, or keep it."""
         await self._file.read(partial(session_table.get, session_id))
@@ -118,6 +131,16 @@ class SQLiteStore(TableStore):
     @property
     def _mark(self) -> str | None:
         return None if self._writer is None else self._writer.token
+
+
+def _erase(session_ids: tuple[str, ...], file: sqlite3.Connection) -> int:
+    """Delete sessions; the newest messages before those that they answer, since SQLite follows no chain of 1,000."""
+    for session_id in session_ids:
+        while file.execute(_ERASE_SOME, (storable(session_id),)).rowcount:
+            pass
+    erased = session_table.erase(session_ids, file)
+    search_table.forget(file)
+    return erased
 
 
 def _prepare(path: Path) -> tuple[Path | None, Writer]:

@@ -1,8 +1,5 @@
-import sqlite3
-
 from brim.core.attachments import attachment, with_texts
 from brim.core.parameters import Parameters
-from brim.core.store.sqlite import SQLiteStore
 from brim.core.types import Carried, Message, QueuedPrompt, Session, Status
 
 TEXT = attachment("a.py", b"print(1)\n", kind="text", media_type="text/x-python")
@@ -17,15 +14,7 @@ async def _prompt(store, session, *attachments, parent=None):
     return message
 
 
-def _kept(path):
-    with sqlite3.connect(path) as file:
-        return {row[0] for row in file.execute("SELECT id FROM attachments")}
-
-
-async def test_the_same_data_is_kept_once_and_goes_with_the_last_message_that_has_it(tmp_path):
-    path = tmp_path / "b.db"
-    store = SQLiteStore(path)
-    await store.open()
+async def test_the_same_data_is_kept_once_and_goes_with_the_last_message_that_has_it(store):
     first, second = Session(), Session()
     await store.add_session(first)
     await store.add_session(second)
@@ -45,13 +34,10 @@ async def test_the_same_data_is_kept_once_and_goes_with_the_last_message_that_ha
     await store.erase([first.id])
     assert await store.attachment_data([TEXT.id, IMAGE.id]) == {TEXT.id: TEXT.data}
     await store.erase([second.id])
-    await store.aclose()
-    assert _kept(path) == set()
+    assert await store.attachment_data([TEXT.id, IMAGE.id]) == {}
 
 
-async def test_a_fork_keeps_what_its_origin_had(tmp_path):
-    store = SQLiteStore(tmp_path / "b.db")
-    await store.open()
+async def test_a_fork_keeps_what_its_origin_had(store):
     session = Session(parameters=Parameters(temperature=0.5), persona="critic")
     await store.add_session(session)
     message = await _prompt(store, session, IMAGE)
@@ -60,12 +46,9 @@ async def test_a_fork_keeps_what_its_origin_had(tmp_path):
     assert fork.parameters.temperature == 0.5 and fork.persona == "critic"
     assert (await store.transcript(fork.id))[0].attachments == (IMAGE.bare(),)
     assert await store.attachment_data([IMAGE.id]) == {IMAGE.id: IMAGE.data}
-    await store.aclose()
 
 
-async def test_a_queue_keeps_data_until_the_prompt_is_taken_out(tmp_path):
-    store = SQLiteStore(tmp_path / "b.db")
-    await store.open()
+async def test_a_queue_keeps_data_until_the_prompt_is_taken_out(store):
     session = Session()
     await store.add_session(session)
     queue = (QueuedPrompt(text="plain"), QueuedPrompt(text="with", attachments=(TEXT,)))
@@ -74,12 +57,9 @@ async def test_a_queue_keeps_data_until_the_prompt_is_taken_out(tmp_path):
     assert await store.attachment_data([TEXT.id]) == {TEXT.id: TEXT.data}
     await store.update_session(session.id, queued=queue[:1])
     assert await store.attachment_data([TEXT.id]) == {}
-    await store.aclose()
 
 
-async def test_parameters_and_what_a_provider_wants_back_are_kept(tmp_path):
-    store = SQLiteStore(tmp_path / "b.db")
-    await store.open()
+async def test_parameters_and_what_a_provider_wants_back_are_kept(store):
     session = Session()
     await store.add_session(session)
     asked = Parameters(temperature=0.0, stop=("END", "\ud800"), reasoning_effort="high")
@@ -91,7 +71,6 @@ async def test_parameters_and_what_a_provider_wants_back_are_kept(tmp_path):
     carried = Carried(protocol="anthropic", model="m", items=({"type": "thinking", "signature": "x"},))
     await store.finish_message(answer.model_copy(update={"status": Status.COMPLETE, "carried": carried}))
     assert (await store.message(answer.id)).carried == carried
-    await store.aclose()
 
 
 def test_attached_texts_stand_under_their_names_and_cannot_end_their_frame():
