@@ -147,6 +147,7 @@ class AgentError(BrimError):
             hint=self.hint,
             retryable=self.retryable,
             retry_after_s=self.retry_after_s,
+            status=self.status,
         )
 
 

@@ -31,6 +31,7 @@ from brim.core.events import (
     TurnStarted,
 )
 from brim.core.ledger import Ledger
+from brim.core.logs import session_of_log
 from brim.core.requests import Request
 from brim.core.store.protocol import SessionStore
 from brim.core.titles import title_from
@@ -321,6 +322,7 @@ class TurnRunner:
             await self._ledger.agent_found(session.model, chosen)
             return chosen
 
+        session_of_log.set(session.id)
         try:
             ended = await run_turn(live, agent, request, silence_s=self._silence_s)
             try:

@@ -71,6 +71,7 @@ class Failure(BaseModel):
     hint: str = ""
     retryable: bool = False
     retry_after_s: float | None = None
+    status: int | None = None  # of HTTP
 
 
 class Carried(BaseModel):

@@ -6,6 +6,7 @@ waits should know why.
 
 from __future__ import annotations
 
+import logging
 import random
 
 from brim.core.errors import AgentError, RequestTimeoutError
@@ -13,6 +14,8 @@ from brim.core.events import Waiting
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 8.0
+_log = logging.getLogger(__name__)
+
 LONGEST_ASKED_S = 30.0
 """A provider that asks for a longer wait ends the turn; the failure carries the wait."""
 
@@ -41,5 +44,7 @@ class Retries:
 
 def waiting(error: AgentError, pause_s: float) -> Waiting:
     """Return the event that says what went wrong and when it is tried again."""
+    fields = {"kind": error.kind, "status_code": error.status, "pause_s": round(pause_s, 2)}
+    _log.info("request_retried", extra=fields)
     seconds = f"{pause_s:.0f} s" if pause_s >= 1 else "a moment"
     return Waiting(f"{error.sentence} Trying again in {seconds}.")

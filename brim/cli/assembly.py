@@ -7,17 +7,22 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from pydantic import SecretStr
+
 from brim.cli.store_option import chosen_store
 from brim.core.agent import AgentInterface, AgentSource
 from brim.core.answer_cache import CachedAgents
 from brim.core.catalogue import use_overrides
 from brim.core.cleanup import CleanupMode
 from brim.core.limits import Limits
+from brim.core.log_file import LEVELS, LogFile
+from brim.core.logs import Log
 from brim.core.overrides import Overrides, load_overrides
 from brim.core.pace import paced
 from brim.core.paths import Paths
 from brim.core.sessions import SessionManager
 from brim.core.settings import Settings, load_settings
+from brim.core.store.protocol import Recovered
 from brim.core.store.sqlite import SQLiteStore
 from brim.core.store.urls import make_store
 from brim.providers.custom import load_agent
@@ -31,6 +36,7 @@ async def connect(
     agent: str | None = None,
     save: bool = True,
     caches: bool | None = False,
+    logs: bool = True,
     warn: Callable[[str], None],
 ) -> SessionManager:
     """Read the settings, open the data and return the manager; whoever gets it closes it.
@@ -42,6 +48,7 @@ async def connect(
             another model.
         save: false keeps everything in memory.
         caches: whether the same request may be answered from what was kept; ``None`` leaves it to the settings.
+        logs: whether what happens is logged, in the state folder; not where nothing is saved.
         warn: is given a sentence about each setting that was found and not used.
 
     Raises:
@@ -89,11 +96,33 @@ async def connect(
         limits=limits,
     )
     try:
-        await manager.open()
+        recovered = await manager.open()
     except BaseException:
         await registry.aclose()
         raise
+    if logs and save:
+        _start_log(settings, paths, manager, recovered)
     return manager
+
+
+def _start_log(settings: Settings, paths: Paths, manager: SessionManager, recovered: Recovered) -> None:
+    secrets = [value for _, value in settings if isinstance(value, SecretStr)]
+    for provider in settings.providers.values():
+        secrets += provider.headers.values()
+        if provider.key is not None and provider.key.value is not None:
+            secrets.append(provider.key.value)
+    is_off = settings.log_level == "off"
+    log = Log(
+        None if is_off else LogFile(paths.logs),
+        level=LEVELS[-1] if is_off else settings.log_level,
+        has_messages=settings.log_messages,
+        secrets=[secret.get_secret_value() for secret in secrets],
+    )
+    log.start(manager.subscribe(None))
+    if recovered.interrupted_ids:
+        log.say("warning", "answers_interrupted", messages=recovered.interrupted_ids)
+    if recovered.backup is not None:
+        log.say("info", "data_migrated", backup=recovered.backup)
 
 
 def agent_id(name: str) -> str:

@@ -86,10 +86,9 @@ def unset_config(key: str) -> int:
     help="Those of this level and above.",
 )
 @click.option("--text", metavar="TEXT", default="", help="Those with TEXT in them.")
-def logs(limit: int, follow: bool, session: str, level: str, text: str, as_json: bool) -> int:
+def logs(*, limit: int, follow: bool, as_json: bool, **only: str) -> int:
     """Show the log."""
-    from brim.cli import logging_out
+    from brim.cli import log_showing
     from brim.core.log_lines import LogFilter
 
-    only = LogFilter(level=level, session=session, text=text)
-    return logging_out.show(only, limit=limit, follows=follow, as_json=as_json)
+    return log_showing.show(LogFilter(**only), limit=limit, follows=follow, as_json=as_json)

@@ -46,7 +46,7 @@ def serve(options: Mapping[str, Any], *, agent: str | None, model: str | None) -
 
         # How long a request may be is an option of the service.
         options = {"default_model": model, "max_input_chars": 0}
-        return await connect(paths, options, agent=agent, warn=complain)
+        return await connect(paths, options, agent=agent, logs=False, warn=complain)
 
     return run_service(connect, chosen, keys, moderate=_moderator(paths) if chosen.moderation else None)
 
