@@ -77,6 +77,11 @@ def own_window(model_id: str) -> int | None:
     return _own.of(model_id).limit_tokens
 
 
+def own_abilities(model_id: str) -> frozenset[str] | None:
+    """Return what the person says that a model can do, ``None`` where nothing is said."""
+    return _own.of(model_id).abilities
+
+
 def with_own_word(info: ModelInfo) -> ModelInfo:
     """Return what is known of a model with the person's word in front."""
     return _own.of(info.id).applied_to(info)

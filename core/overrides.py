@@ -7,6 +7,7 @@ Each table is a model id or a pattern; the fields are called what `brim models -
     max_output_tokens = 8192
     input_usd_per_million = 0.10
     output_usd_per_million = 0.30
+    abilities = ["images", "tools"]     # and "reasoning"
 
     ["openai:*"]            # what no table above says of a model
     input_usd_per_million = 0
@@ -36,7 +37,8 @@ FILE_NAME = "models.toml"
 _COUNTS = ("window_tokens", "max_input_tokens", "max_output_tokens")
 _NEEDED_PRICES = ("input_usd_per_million", "output_usd_per_million")
 _PRICES = (*_NEEDED_PRICES, "cache_read_usd_per_million", "cache_write_usd_per_million")
-_FIELDS = (*_COUNTS, *_PRICES)
+_ABILITIES = ("images", "reasoning", "tools")
+_FIELDS = (*_COUNTS, *_PRICES, "abilities")
 _MILLION = 1_000_000
 _SHOWN_CHARS = 60
 
@@ -68,6 +70,7 @@ class Override:
     max_input_tokens: int | None = None
     max_output_tokens: int | None = None
     prices: OwnPrices | None = None
+    abilities: frozenset[str] | None = None
 
     @property
     def limit_tokens(self) -> int | None:
@@ -117,6 +120,7 @@ class Overrides:
                     max_input_tokens=found.max_input_tokens or said.max_input_tokens,
                     max_output_tokens=found.max_output_tokens or said.max_output_tokens,
                     prices=found.prices or said.prices,
+                    abilities=said.abilities if found.abilities is None else found.abilities,
                 )
         return found
 
@@ -170,7 +174,14 @@ def _override(name: str, table: Any, text: str) -> Override:
         if field in _PRICES and not _is_price(value):
             must = "a price in USD for a million tokens, 0 or more"
             raise _wrong(text, name, field, f"{_shown(field, value)}, but it must be {must}")
-    return Override(**{field: table.get(field) for field in _COUNTS}, prices=_prices(name, table, text))
+        if field == "abilities" and not (isinstance(value, list) and set(map(str, value)) <= set(_ABILITIES)):
+            must = f"a list of {', '.join(_ABILITIES)}"
+            raise _wrong(text, name, field, f"{_shown(field, value)}, but it must be {must}")
+    return Override(
+        **{field: table.get(field) for field in _COUNTS},
+        prices=_prices(name, table, text),
+        abilities=frozenset(table["abilities"]) if "abilities" in table else None,
+    )
 
 
 def _prices(name: str, table: dict[str, Any], text: str) -> OwnPrices | None:
