@@ -232,6 +232,7 @@ def load_settings(
     *,
     environment: Mapping[str, str] | None = None,
     dotenv: Path | None = None,
+    config_text: str | None = None,
 ) -> Settings:
     """Read all places and return the settings.
 
@@ -240,12 +241,14 @@ def load_settings(
         options: values from the command line by field; ``None`` among them means not given.
         environment: ``None`` is the environment of the process.
         dotenv: the ``.env`` file; ``None`` is the one in the working folder.
+        config_text: what ``config.toml`` would say; ``None`` reads it.
 
     Raises:
         SettingsError: a value or a file is wrong. The sentence names the place and, but for keys, the value.
     """
     fields = Settings.model_fields
-    text = read_text(paths.config_file, "config.toml") or ""
+    is_read = config_text is None
+    text = read_text(paths.config_file, "config.toml") or "" if config_text is None else config_text
     config = parse_config(text, fields)
     key_variables = {preset.key_env for preset in PRESETS.values() if preset.key_env} | named_variables(text)
     dotenv_found = from_dotenv(dotenv or Path(".env"), fields, key_variables)
@@ -257,7 +260,7 @@ def load_settings(
     found: dict[str, Found] = {}
     for layer in reversed(layers):
         found |= {field: one for field, one in layer.items() if field in fields}
-    mode = stat.S_IMODE(paths.config_file.stat().st_mode) if text and os.name == "posix" else None
+    mode = stat.S_IMODE(paths.config_file.stat().st_mode) if text and is_read else None
     providers = all_providers(text, variables, mode)
     warnings = [
         warning

@@ -18,13 +18,15 @@ from brim.core.errors import AgentError
 from brim.core.parameters import Parameters
 from brim.core.presets import PRESETS
 from brim.core.provider_tables import SET_APART, Provider
+from brim.core.reached import Reached
 from brim.core.types import AgentConfig, ModelInfo
 from brim.providers import demo
 from brim.providers.anthropic import AnthropicAgent, AnthropicServer
 from brim.providers.listing import AnyServer, LocalServers, models_of, served
 from brim.providers.local import BUNDLED_MODEL, LocalAgent, find_model, is_installed
-from brim.providers.names import CUSTOM, model_id
+from brim.providers.names import CUSTOM, OURS, model_id
 from brim.providers.openai import OpenAIAgent, OpenAIServer
+from brim.providers.reaching import reach
 from brim.providers.scripted import ScriptedAgent
 
 GENERAL_MODELS = {name: preset.general_model for name, preset in PRESETS.items() if preset.general_model}
@@ -94,7 +96,13 @@ class Registry(AgentSource):
         self._log_folder = log_folder
         self._last_model = last_model
         self._agents: dict[str, AgentInterface] = {}
+        self._lent: set[str] = set()
+        self._retired: list[AgentInterface | AnyServer] = []
         self._servers = {name: _server(provider, settings) for name, provider in settings.providers.items()}
+        self._sort()
+
+    def _sort(self) -> None:
+        """Tell the servers that the person has named from those that are looked for on this machine."""
         unnamed = {
             name: server
             for name, server in self._servers.items()
@@ -122,6 +130,37 @@ class Registry(AgentSource):
     def use(self, agent: AgentInterface, model: str) -> None:
         """Answer for ``model`` with an agent made elsewhere, e.g. for ``agent:my_module:MyAgent``."""
         self._agents[model] = agent
+        self._lent.add(model)
+
+    def take(self, settings: ModelSettings) -> None:
+        """Go on with other settings; what they leave as it is stays, with its connections.
+
+        Answers under way end with the agents that they began with, which are closed with all others.
+        """
+        before, self._settings = self._settings, settings
+        changed = {
+            name
+            for name in {*before.providers, *settings.providers, *OURS}
+            if _made_of(name, before) != _made_of(name, settings)
+        }
+        for model in [one for one in self._agents if one not in self._lent]:
+            if model.partition(":")[0] in changed:
+                self._retired.append(self._agents.pop(model))
+        self._heard = {name: models for name, models in self._heard.items() if name not in changed}
+        self._retired += [server for name, server in self._servers.items() if name in changed]
+        self._servers = {
+            name: _server(provider, settings) if name in changed else self._servers[name]
+            for name, provider in settings.providers.items()
+        }
+        self._sort()
+
+    async def look_at(self, provider: Provider, settings: ModelSettings) -> Reached:
+        """Ask a provider's server for its models, over a connection of its own.
+
+        Raises:
+            AgentError: it does not tell them.
+        """
+        return await reach(_server(provider, settings))
 
     def resolve(self, name: str) -> str:
         """Return the id that a name means, e.g. ``openai:gpt-4`` for ``gpt-4``.
@@ -244,7 +283,7 @@ class Registry(AgentSource):
         """Close all agents, then the connections; an agent that fails to close keeps no other open."""
         agents, self._agents = list(self._agents.values()), {}
         async with AsyncExitStack() as stack:
-            for one in (*self._servers.values(), *agents):
+            for one in (*self._servers.values(), *self._retired, *agents):
                 stack.push_async_callback(one.aclose)
 
     @property
@@ -315,6 +354,18 @@ def _server(provider: Provider, settings: ModelSettings) -> AnyServer:
         url, key = settings.anthropic_base_url, settings.anthropic_api_key
     kind = AnthropicServer if provider.kind == "anthropic" else OpenAIServer
     return kind(url, key, profile=provider)
+
+
+def _made_of(name: str, settings: ModelSettings) -> tuple[object, ...]:
+    """Return all that agents of a provider are made from."""
+    provider = settings.providers.get(name)
+    shared = (settings.parameters, settings.timeout_s, settings.max_retries)
+    if name == "local":
+        return (*shared, settings.local_model, settings.local_threads, settings.local_window)
+    if provider is None or name not in SET_APART:
+        return (*shared, provider)
+    own = (getattr(settings, f"{name}_{what}") for what in ("api_key", "base_url"))
+    return (*shared, provider, *own)
 
 
 def _without_key(server: AnyServer) -> str:

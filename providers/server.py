@@ -195,8 +195,12 @@ class Server(ABC, Generic[ClientT]):
     async def models(self, timeout_s: float = PROBE_TIMEOUT_S) -> list[ServedModel] | None:
         """Return the models that the server lists, ``None`` if it cannot be reached or does not list any."""
         await self._try_key()
-        url = f"{self._root}/v1" if self.protocol == "anthropic" else self.base_url
-        return await served_models(url, self.probe_headers, timeout_s=timeout_s)
+        return await served_models(self.listing_url, self.probe_headers, timeout_s=timeout_s)
+
+    @property
+    def listing_url(self) -> str:
+        """The URL below which the server lists its models."""
+        return f"{self._root}/v1" if self.protocol == "anthropic" else self.base_url
 
     @property
     def _root(self) -> str:

@@ -38,6 +38,15 @@ class ServedModel:
     window_tokens: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """What a server sent; the names of the headers are in lower case."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
 async def served_models(
     base_url: str, headers: Mapping[str, str], *, timeout_s: float = PROBE_TIMEOUT_S
 ) -> list[ServedModel] | None:
@@ -48,7 +57,7 @@ async def served_models(
         headers: the key, and what else is sent.
         timeout_s: how long each question may take.
     """
-    asked = _Questions(base_url, headers, timeout_s)
+    asked = Questions(base_url, headers, timeout_s)
     entries = _entries(await asked.get("models"), "data")
     if entries is None:
         return None
@@ -74,7 +83,7 @@ async def served_window(base_url: str, headers: Mapping[str, str], model: str) -
     will have by its own settings (``num_ctx`` in ``/api/show``), LM Studio, vLLM and most gateways say it in
     their lists of models. How long a model was trained is no answer: Ollama loads it with less.
     """
-    asked = _Questions(base_url, headers, PROBE_TIMEOUT_S)
+    asked = Questions(base_url, headers, PROBE_TIMEOUT_S)
     props, loaded, served = await asyncio.gather(
         asked.get("/props"), asked.get("/api/ps"), served_models(base_url, headers)
     )
@@ -97,7 +106,7 @@ def bearer(key: SecretStr | None) -> dict[str, str]:
 
 async def is_llama(base_url: str, headers: Mapping[str, str]) -> bool:
     """Return whether the server is llama.cpp: only it tells what one conversation gets."""
-    return bool(_slot(await _Questions(base_url, headers, PROBE_TIMEOUT_S).get("/props")))
+    return bool(_slot(await Questions(base_url, headers, PROBE_TIMEOUT_S).get("/props")))
 
 
 def _entries(page: object, name: str) -> list[dict[str, Any]] | None:
@@ -122,7 +131,7 @@ def _window(model: dict[str, Any]) -> int | None:
     return None
 
 
-class _Questions:
+class Questions:
     """Questions to one server, each answered with JSON, or with ``None`` if there is none to be had."""
 
     def __init__(self, base_url: str, headers: Mapping[str, str], timeout_s: float) -> None:
@@ -146,7 +155,17 @@ class _Questions:
             return None
 
     def _fetch(self, method: str, path: str, body: str | None) -> object:
-        from http.client import HTTPConnection, HTTPException, HTTPSConnection
+        from http.client import HTTPException
+
+        try:
+            said = self.fetch(method, path, body)
+        except HTTPException:
+            return None
+        return json.loads(said.body) if said.status == 200 else None
+
+    def fetch(self, method: str, path: str, body: str | None = None) -> RawAnswer:
+        """Return an answer as it came; call it in a thread. Raises `OSError` and `HTTPException`."""
+        from http.client import HTTPConnection, HTTPSConnection
 
         parts = self._parts
         make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
@@ -156,8 +175,7 @@ class _Questions:
             kind = {"Content-Type": "application/json"} if body else {}
             connection.request(method, whole, body, {**self._headers, **kind})
             response = connection.getresponse()
-            return json.loads(response.read(_LARGEST_BODY)) if response.status == 200 else None
-        except HTTPException:
-            return None
+            named = {name.lower(): value for name, value in response.getheaders()}
+            return RawAnswer(response.status, response.read(_LARGEST_BODY), named)
         finally:
             connection.close()
