@@ -62,6 +62,7 @@ class BrimApp(App[None]):
         connect: makes the manager and opens it; awaited after the first paint. The app closes it.
         session: the session to show, an id, a start of one or ``last``; ``None`` begins a new one.
         model: the model id of new sessions; ``None`` leaves it to the manager.
+        persona: the persona to begin with, by its name; ``None`` for none.
         theme: the theme's name; empty for the one chosen last.
         state_folder: where the screen keeps what it remembers.
         config_folder: holds the person's own ``themes``.
@@ -84,6 +85,7 @@ class BrimApp(App[None]):
         state_folder: Path,
         config_folder: Path,
         warnings: Sequence[str] = (),
+        persona: str | None = None,
     ) -> None:
         self._gate = ControlGate()
         self._themes: list[str] = []
@@ -99,6 +101,7 @@ class BrimApp(App[None]):
         self._connect = connect
         self._wanted_session = session
         self._wanted_model = model
+        self.wanted_persona = persona
         self._state_folder = state_folder
         self.config_folder = config_folder
         self._warnings = warnings
@@ -261,6 +264,7 @@ def run(
     state_folder: Path,
     config_folder: Path,
     warnings: Sequence[str] = (),
+    persona: str | None = None,
 ) -> int:
     """Run the app until the person leaves and return the exit code; `BrimApp` says what the arguments are.
 
@@ -274,6 +278,7 @@ def run(
         state_folder=state_folder,
         config_folder=config_folder,
         warnings=warnings,
+        persona=persona,
     )
     app.watchdog = Watchdog()
     asyncio.run(_run(app))

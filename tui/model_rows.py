@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 
-from brim.core.abilities import abilities_of
+from brim.core.abilities import ABILITIES, abilities_of
 from brim.core.presets import PRESETS
 from brim.core.types import ModelInfo
 from brim.tui.gauges import short
 
-ABILITIES = ("images", "reasoning", "tools")
-"""What is shown of what a model can do, in this order."""
 RECENT = "Recent"
 
 _TITLES = {"local": "On this machine", "scripted": "Made up, for trying brim", "agent": "Your own agents"}

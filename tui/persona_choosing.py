@@ -23,15 +23,17 @@ _NAME, _MODEL = "name", "model"
 _USUAL = "the usual"
 
 
-async def begin(screen: ChatScreen, controller: ChatController, name: str) -> None:
-    """Show an empty session that a persona answers in.
+async def begin(
+    screen: ChatScreen, controller: ChatController, name: str, *, keeps_model: bool = False
+) -> None:
+    """Show an empty session that a persona answers in, by its own model unless that of now is kept.
 
     Raises:
         SettingsError: there is no such persona, or the file is wrong.
         AgentError: nothing has the name of its model.
     """
     persona = await asyncio.to_thread(Personas(screen.brim.config_folder).find, name)
-    await controller.begin_with(persona)
+    await controller.begin_with(persona.model_copy(update={"model": ""}) if keeps_model else persona)
     screen.composer.focus()
 
 

@@ -14,6 +14,7 @@ from brim.cli import assembly
 from brim.cli.edge import DONE, FAILED, UNREAD, complain, drop_output
 from brim.cli.output import write_json
 from brim.cli.pipe import Output, Progress
+from brim.cli.tuning import persona_for, tuned
 from brim.core.answer_cache import CachedAgents
 from brim.core.attaching import AttachmentError, read_file
 from brim.core.attachments import Attachment
@@ -38,6 +39,7 @@ from brim.core.events import (
     WindowCleaned,
 )
 from brim.core.gathering import check_together
+from brim.core.parameters import Parameters
 from brim.core.paths import Paths, expanded
 from brim.core.sessions import SessionManager
 from brim.core.text import visible_line
@@ -54,6 +56,9 @@ class Question:
     session: str | None = None
     system: str | None = None
     agent: str | None = None
+    persona: str | None = None
+    parameters: Parameters | None = None
+    """Those that options say; they come before the session's and the persona's."""
     as_json: bool = False
     save: bool = True
     over_budget: bool = False
@@ -164,14 +169,19 @@ class _Asking:
 
     async def _session(self, manager: SessionManager) -> Session:
         asked = self._question
+        persona = None
+        if asked.persona is not None:
+            folder, model = Paths.find().config, asked.model or asked.agent
+            persona = persona_for(manager, folder, asked.persona, model=model, system=asked.system)
         if asked.session is None:
-            return await manager.create(system_prompt=asked.system)
+            session = await manager.create(system_prompt=asked.system)
+            return await tuned(manager, session, persona, asked.parameters)
         session = await manager.find_session(asked.session)
         if asked.system is not None:
             session = await manager.tuning.set_system_prompt(session.id, asked.system)
         if (asked.model or asked.agent) and (model := await manager.default_model()):
             session = await manager.tuning.set_model(session.id, model)
-        return session
+        return await tuned(manager, session, persona, asked.parameters)
 
     async def _turn(self, manager: SessionManager, session: Session) -> Message:
         """Send the question, show what comes, and return the answer as it ended.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,10 @@ from brim.cli.edge import DONE, FAILED, INTERRUPTED, WRONG, complain
 from brim.cli.own_commands import config, logs
 from brim.cli.service_commands import keys, serve
 from brim.cli.store_option import store_option
+from brim.cli.tuning import parameter_options, persona_option
+
+if TYPE_CHECKING:
+    from brim.core.parameters import Parameters
 
 _APP = "(app)"
 _SESSION_HELP = "SESSION is an id, an unambiguous start of one, or `last`."
@@ -47,7 +51,7 @@ class _Brim(click.Group):
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Show how the app itself is opened."""
         del ctx
-        return ["[--store URL] [SESSION] [--model ID] [--agent MODULE:CLASS] | COMMAND ..."]
+        return ["[--store URL] [SESSION] [--model ID] [--persona NAME] [--agent MODULE:CLASS] | COMMAND ..."]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the app's options with the group's own."""
@@ -77,10 +81,13 @@ def brim() -> None:
 @click.command(name=_APP)
 @click.argument("session", required=False)
 @_model
+@persona_option
 @_agent
 @store_option
-def _open(session: str | None, model: str | None, agent: str | None) -> int:
+def _open(session: str | None, model: str | None, agent: str | None, persona: str | None) -> int:
     """Open the app."""
+    if session is not None and persona is not None:
+        raise click.UsageError("--persona begins a new session: leave SESSION out.")
     if session is not None and not _can_be_session(session):
         near = difflib.get_close_matches(session, brim.commands, n=1)
         hint = f"Did you mean `brim {near[0]}`?" if near else "`brim sessions` lists them."
@@ -88,7 +95,7 @@ def _open(session: str | None, model: str | None, agent: str | None) -> int:
         return WRONG if near else FAILED
     from brim.cli.opening import open_app
 
-    return open_app(session=session, model=model, agent=agent)
+    return open_app(session=session, model=model, agent=agent, persona=persona)
 
 
 def _can_be_session(name: str) -> bool:
@@ -101,6 +108,8 @@ def _can_be_session(name: str) -> bool:
 @_model
 @click.option("--session", metavar="SESSION", help="Go on in this session.")
 @click.option("--system", metavar="TEXT", help="The system prompt.")
+@persona_option
+@parameter_options
 @_agent
 @_json
 @click.option(
@@ -133,6 +142,7 @@ def ask(
     cleanup: bool | None,
     cache: bool | None,
     attach: tuple[str, ...],
+    parameters: Parameters | None,
     **chosen: str | None,
 ) -> int:
     """Ask one question."""
@@ -155,6 +165,7 @@ def ask(
             cache=cache,
             typed=" ".join(text),
             attach=attach,
+            parameters=parameters,
             **chosen,
         )
     )

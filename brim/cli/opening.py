@@ -20,13 +20,20 @@ _PAINT_CHECKS = "250"
 """How often a second Textual may paint. At its own 60 a key that comes after a paint waits up to 17 ms."""
 
 
-def open_app(*, session: str | None = None, model: str | None = None, agent: str | None = None) -> int:
+def open_app(
+    *,
+    session: str | None = None,
+    model: str | None = None,
+    agent: str | None = None,
+    persona: str | None = None,
+) -> int:
     """Open the app and return its exit code when the person has left it.
 
     Args:
         session: the session to show, as the person named it; ``None`` for a new one.
         model: the model to talk to; ``None`` for the default.
         agent: a person's own agent as ``module:Class``.
+        persona: the persona to begin with, by its name; ``None`` for none.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         complain("brim needs a terminal to open its screen; in a pipe use `brim ask`.")
@@ -59,6 +66,7 @@ def open_app(*, session: str | None = None, model: str | None = None, agent: str
         connect,
         session=session,
         model=model or (f"agent:{agent}" if agent else None),
+        persona=persona,
         theme=_wanted_theme(paths),
         state_folder=paths.state,
         config_folder=paths.config,

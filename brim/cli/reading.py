@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from brim.cli.data import stored
 from brim.cli.edge import DONE, complain
 from brim.cli.output import dollars, local_time, write, write_json, write_table
+from brim.core.abilities import abilities_of
 from brim.core.export.branches import canonical
 from brim.core.export.gauge import context_document
 from brim.core.export.plain import to_text
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from brim.core.sessions import SessionManager
 
 _ID_CHARS = 8
-_GAP = ("",) * 5
+_GAP = ("",) * 6
 """The line between the models of one provider and those of the next."""
 
 
@@ -83,7 +84,7 @@ async def models(*, as_json: bool) -> int:
     if as_json:
         write_json([_model_document(model, default) for model in found])
         return DONE
-    head = ("Model", "Window", "Input $/M", "Output $/M", "Now")
+    head = ("Model", "Window", "Input $/M", "Output $/M", "Abilities", "Now")
     groups = groupby(found, key=lambda model: (model.id.partition(":")[0], bool(model.unavailable)))
     rows = [row for _, group in groups for row in (*(_model_row(model, default) for model in group), _GAP)]
     write_table(head, rows[:-1])
@@ -101,6 +102,8 @@ def session_document(session: Session) -> dict[str, Any]:
         "updated_at": session.updated_at,
         "model": session.model,
         "system_prompt": session.system_prompt,
+        "persona": session.persona,
+        "parameters": session.parameters.given(),
         "head_id": session.head_id,
         "messages": session.messages,
         "tokens": session.tokens,
@@ -150,6 +153,7 @@ def _model_document(model: ModelInfo, default: str | None) -> dict[str, Any]:
         "max_output_tokens": model.max_output_tokens,
         "input_usd_per_million": model.input_usd_per_million,
         "output_usd_per_million": model.output_usd_per_million,
+        "abilities": sorted(abilities_of(model.id)),
     }
 
 
@@ -160,5 +164,6 @@ def _model_row(model: ModelInfo, default: str | None) -> tuple[str, ...]:
         model.id,
         "?" if model.window_tokens is None else f"{model.window_tokens:,}",
         *("–" if price is None else f"{price.normalize():f}" for price in prices),
+        " ".join(sorted(abilities_of(model.id))),
         model.unavailable or now,
     )

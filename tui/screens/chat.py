@@ -146,6 +146,10 @@ class ChatScreen(Screen[None]):
         controller = ChatController(manager, self)
         await controller.start(self._wanted_session)
         self.controller = controller
+        if self.brim.wanted_persona is not None:
+            from brim.tui.persona_choosing import begin
+
+            await begin(self, controller, self.brim.wanted_persona, keeps_model=self.wanted_model is not None)
         self.sessions.reload()
         for text in self._before_connection:
             self.commands.run("send", text)

@@ -13,8 +13,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from brim.core.abilities import ABILITIES
 from brim.core.text import visible_line
-from brim.tui.model_rows import ABILITIES, Line, ModelRow, ModelRows
+from brim.tui.model_rows import Line, ModelRow, ModelRows
 from brim.tui.widgets.header import cut
 
 _WINDOW, _PRICE = 6, 15
