@@ -11,12 +11,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import (
     Field,
     PrivateAttr,
+    SecretStr,
     ValidationError,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -60,6 +62,7 @@ from brim.core.setting_values import (
     Url,
     YesNo,
 )
+from brim.core.store.urls import parse_url
 from brim.core.text import visible_line
 from brim.core.trust import distrust, distrust_store, settle
 
@@ -221,6 +224,19 @@ class Settings(BaseSettings):
         """Return the line of its file that the value of a setting came from, ``None`` for other places."""
         return self._found[field].line if field in self._found else None
 
+    def said(self, field: str) -> str | int | float | Decimal | tuple[str, ...] | None:
+        """Return a value as it can be shown: no key, no secret in a URL; ``None`` where nothing is set."""
+        value = getattr(self, field)
+        if field == "store" and value is not None:
+            return parse_url(value.get_secret_value()).place
+        if isinstance(value, SecretStr):
+            return "***"
+        if isinstance(value, Path):
+            return str(value)
+        if value is not None and field.endswith("_base_url"):
+            return without_secrets(value)
+        return None if value in ("", ()) else value
+
     def place_of(self, field: str) -> str:
         """Return where the value of a setting stands, in words, e.g. ``theme in config.toml line 4``."""
         return self._found.get(field, Found(None, Source.DEFAULT, field)).place
@@ -320,14 +336,14 @@ def _checked(found: dict[str, Found], *, alone: bool = False) -> Settings:
 def _wrong(field: str, found: Mapping[str, Found]) -> str:
     one = found[field]
     if field.endswith("_api_key"):
-        return f"{one.place} is no usable key: a key is {_must_be(field)}."
+        return f"{one.place} is no usable key: a key is {must_be(field)}."
     if field == "store":
-        return f"{one.place} is not the URL of a store, which is {_must_be(field)}."
-    return f"{one.place} is {shown(field, one.value)}, but it must be {_must_be(field)}."
+        return f"{one.place} is not the URL of a store, which is {must_be(field)}."
+    return f"{one.place} is {shown(field, one.value)}, but it must be {must_be(field)}."
 
 
-def _must_be(field: str) -> str:
-    """Return the words of a field's `MustBe`, which sits inside the union where the field may be ``None``."""
+def must_be(field: str) -> str:
+    """Return what a right value of a setting is, in words that end the sentence "it must be ..."."""
     info = Settings.model_fields[field]
     inside = (part for option in get_args(info.annotation) for part in getattr(option, "__metadata__", ()))
     return next(part.words for part in (*info.metadata, *inside) if isinstance(part, MustBe))

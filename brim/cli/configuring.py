@@ -7,10 +7,7 @@ import re
 import sys
 from decimal import Decimal
 from getpass import getpass
-from pathlib import Path
 from typing import Any
-
-from pydantic import SecretStr
 
 from brim.cli.edge import DONE, complain
 from brim.cli.output import write, write_json, write_table
@@ -23,7 +20,6 @@ from brim.core.paths import Paths
 from brim.core.places import PROVIDERS, Source, variable, without_secrets
 from brim.core.provider_tables import Provider
 from brim.core.settings import Settings, load_settings
-from brim.core.store.urls import parse_url
 
 _STANDARD_INPUT = "-"
 
@@ -38,7 +34,7 @@ def show(*, as_json: bool) -> int:
         write_json({**document, "providers": tables} if tables else document)
         return DONE
     rows = [
-        (field, _text(_said(settings, field)), _from(settings, field), variable(field))
+        (field, _text(settings.said(field)), _from(settings, field), variable(field))
         for field in Settings.model_fields
     ]
     write_table(("Setting", "Value", "From", "Variable"), rows)
@@ -128,23 +124,9 @@ def _tell_if_hidden(settings: Settings, key: str) -> None:
         complain(f"{settings.place_of(key)} comes before it and still decides.")
 
 
-def _said(settings: Settings, field: str) -> str | int | float | Decimal | tuple[str, ...] | None:
-    """Return a value as it can be shown: no key, no secret in a URL; ``None`` where nothing is set."""
-    value = getattr(settings, field)
-    if field == "store" and value is not None:
-        return parse_url(value.get_secret_value()).place
-    if isinstance(value, SecretStr):
-        return "***"
-    if isinstance(value, Path):
-        return str(value)
-    if value is not None and field.endswith("_base_url"):
-        return without_secrets(value)
-    return None if value in ("", ()) else value
-
-
 def _document(settings: Settings, field: str) -> dict[str, Any]:
     return {
-        "value": _said(settings, field),
+        "value": settings.said(field),
         "source": settings.source_of(field).value,
         "line": settings.line_of(field),
         "variable": variable(field),
