@@ -204,6 +204,6 @@ def _line(field: Field, width: int) -> Content:
     value = cut(visible_line(field.shown), room)
     return Content.assemble(
         (field.label.ljust(_LABEL), "$dim"),
-        (value, "bold" if field.set_here else "$text-muted"),
+        (value, "bold" if field.set_here else "$dim"),
         (" " * (room - Content(value).cell_length + 2) + cut(visible_line(field.source), source), "$dim"),
     )
