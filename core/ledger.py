@@ -221,6 +221,7 @@ class Ledger:
         weights = reweigh(sent, system_tokens=fixed, prompt_tokens=prompt_tokens, anew=anew)
         if not weights:
             return session, list(sent)
+        model = session.model
         session = await self._store.weigh(session.id, weights)
         weighed = [
             message.model_copy(update={"tokens": weights[message.id][0], "tokens_estimated": False})
@@ -235,7 +236,7 @@ class Ledger:
             self._taught.add(session.id)
             texts = [as_spoken(message, shown(message)) for message in learnt]
             tokens = weight_of(learnt)
-            await self._scales.learn(session.model, texts, tokens, opening=len(learnt) == len(sent))
+            await self._scales.learn(model, texts, tokens, opening=len(learnt) == len(sent))
         return session, weighed
 
     async def foresee(self, session: Session, answer_id: str, sent: Sequence[Message]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -188,3 +189,31 @@ async def test_the_models_used_last_come_first(manager: SessionManager, source: 
     await turn.wait()
     await manager.delete(session.id)
     assert await manager.tuning.recent_models() == [BIG, SMALL]
+
+
+async def test_the_new_model_learns_nothing_from_the_count_of_the_old_one(
+    manager: SessionManager, source: Several
+) -> None:
+    prompt = "a prompt of some length " * 40
+    before = manager.estimate(SMALL, prompt), manager.estimate(BIG, prompt)
+    session = await manager.create(model=BIG)
+    turn = await manager.send(session.id, prompt)
+    await source.agents[BIG].changed.wait()
+    await manager.tuning.set_model(session.id, SMALL)
+    source.agents[BIG].say(prompt, "answer")
+    source.agents[BIG].end(prompt, Usage(input_tokens=3 * before[0], output_tokens=5))
+    await turn.wait()
+    assert manager.estimate(SMALL, prompt) == before[0]
+    assert manager.estimate(BIG, prompt) > before[1]
+
+
+async def test_a_window_that_the_server_tells_stands_whatever_the_catalogue_says_later(
+    manager: SessionManager,
+) -> None:
+    session = await manager.create(model=BIG)
+    switching = asyncio.create_task(manager.tuning.set_model(session.id, SMALL))
+    while (await manager.session(session.id)).model != SMALL:
+        await asyncio.sleep(0)
+    await manager.tuning.meet(session.id)
+    await switching
+    assert (await manager.context_usage(session.id)).window_tokens == 1_000
