@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
     from textual.types import CSSPathType
 
+    from brim.core.preferences import Preferences
     from brim.core.sessions import SessionManager
 
 CLOSING_S = 2.5
@@ -67,6 +68,7 @@ class BrimApp(App[None]):
         state_folder: where the screen keeps what it remembers.
         config_folder: holds the person's own ``themes``.
         warnings: sentences about settings that are not used; ``connect`` may still add some.
+        preferences: gives what changes the settings, ``None`` where they cannot be changed here.
     """
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["app.tcss", "screens/chat.tcss"]
@@ -86,6 +88,7 @@ class BrimApp(App[None]):
         config_folder: Path,
         warnings: Sequence[str] = (),
         persona: str | None = None,
+        preferences: Callable[[], Preferences | None] = lambda: None,
     ) -> None:
         self._gate = ControlGate()
         self._themes: list[str] = []
@@ -105,6 +108,7 @@ class BrimApp(App[None]):
         self._state_folder = state_folder
         self.config_folder = config_folder
         self._warnings = warnings
+        self.preferences = preferences
         self._connecting: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
         self._take_themes(config_folder / "themes", theme)
@@ -265,6 +269,7 @@ def run(
     config_folder: Path,
     warnings: Sequence[str] = (),
     persona: str | None = None,
+    preferences: Callable[[], Preferences | None] = lambda: None,
 ) -> int:
     """Run the app until the person leaves and return the exit code; `BrimApp` says what the arguments are.
 
@@ -279,6 +284,7 @@ def run(
         config_folder=config_folder,
         warnings=warnings,
         persona=persona,
+        preferences=preferences,
     )
     app.watchdog = Watchdog()
     asyncio.run(_run(app))

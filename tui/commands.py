@@ -92,6 +92,11 @@ class Commands(LibraryCommands, TuningCommands):
 
         await choose_theme(self._app, argument)
 
+    async def settings(self, argument: str) -> None:
+        from brim.tui.setting_up import show_settings
+
+        await show_settings(self._screen, self._controller, argument)
+
     def toggle_sessions(self, _: str) -> None:
         self._screen.panes.toggle("sessions")
 

@@ -20,6 +20,7 @@ from brim.core.logs import Log
 from brim.core.overrides import Overrides, load_overrides
 from brim.core.pace import paced
 from brim.core.paths import Paths
+from brim.core.preferences import Preferences
 from brim.core.sessions import SessionManager
 from brim.core.settings import Settings, load_settings
 from brim.core.store.protocol import Recovered
@@ -38,6 +39,7 @@ async def connect(
     caches: bool | None = False,
     logs: bool = True,
     warn: Callable[[str], None],
+    offer: Callable[[Preferences], None] | None = None,
 ) -> SessionManager:
     """Read the settings, open the data and return the manager; whoever gets it closes it.
 
@@ -50,6 +52,7 @@ async def connect(
         caches: whether the same request may be answered from what was kept; ``None`` leaves it to the settings.
         logs: whether what happens is logged, in the state folder; not where nothing is saved.
         warn: is given a sentence about each setting that was found and not used.
+        offer: is given what changes the settings while the manager runs.
 
     Raises:
         SettingsError: a setting or ``models.toml`` is wrong.
@@ -72,6 +75,8 @@ async def connect(
     registry = Registry(settings, paths.logs, last_model=last_model)
     if agent is not None and own is not None:
         registry.use(own, agent_id(agent))
+    if offer is not None:
+        offer(Preferences(paths, chosen, settings, registry))
     agents: AgentSource = registry
     limits = settings.limits
     if save and (settings.cache_answers if caches is None else caches):

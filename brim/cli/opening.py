@@ -14,6 +14,7 @@ from brim.cli.edge import WRONG, complain, exit_code
 from brim.core.paths import Paths
 
 if TYPE_CHECKING:
+    from brim.core.preferences import Preferences
     from brim.core.sessions import SessionManager
 
 _PAINT_CHECKS = "250"
@@ -44,6 +45,7 @@ def open_app(
     paths = Paths.find()
     warnings: list[str] = []
     codes: list[int] = []
+    offered: list[Preferences] = []
 
     async def connect() -> SessionManager:
         import asyncio
@@ -54,7 +56,9 @@ def open_app(
         from brim.core.errors import BrimError
 
         try:
-            manager = await connect(paths, {"default_model": model}, agent=agent, warn=warnings.append)
+            manager = await connect(
+                paths, {"default_model": model}, agent=agent, warn=warnings.append, offer=offered.append
+            )
             if session is not None:
                 await _look_for(session, manager)
         except BrimError as error:
@@ -71,6 +75,7 @@ def open_app(
         state_folder=paths.state,
         config_folder=paths.config,
         warnings=warnings,
+        preferences=lambda: offered[-1] if offered else None,
     )
     complain(*warnings)
     return codes[0] if codes else code
