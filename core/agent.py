@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from brim.core.errors import AgentError, BadResponseError
@@ -11,6 +12,14 @@ from brim.core.events import Done, StreamEvent, TextDelta, UsageReported
 from brim.core.parameters import Parameters
 from brim.core.types import AgentContext, AgentResponse, Message, ModelInfo
 from brim.core.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many tokens a request is, and who counted them: a provider or a server in words."""
+
+    tokens: int
+    by: str
 
 
 class AgentInterface(ABC):
@@ -74,6 +83,20 @@ class AgentInterface(ABC):
         """Return how many prompt tokens ``messages`` are by the model's own tokenizer, or ``None``."""
         del messages
         return None
+
+    async def count_next(self, context: AgentContext) -> Counted | None:
+        """Return how many tokens the request for ``context`` is, ``None`` where nobody can count it.
+
+        A person asks for it, so it may take a question to the provider; `count_tokens` is called before every
+        request.
+
+        Raises:
+            AgentError: whoever counts could not be asked.
+        """
+        tokens = await self.count_tokens(
+            [*context.conversation_history, Message(role="user", content=context.input)]
+        )
+        return None if tokens is None else Counted(tokens, self.model or type(self).__name__)
 
     async def tokenizer(self) -> Callable[[str], int] | None:
         """Return what counts the tokens of a text as the model does, or ``None``.

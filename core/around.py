@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
-from brim.core.agent import AgentInterface, AgentSource
+from brim.core.agent import AgentInterface, AgentSource, Counted
 from brim.core.events import StreamEvent
 from brim.core.parameters import Parameters
 from brim.core.turns import events_of
@@ -63,6 +63,10 @@ class AgentAround(AgentInterface):
     async def count_tokens(self, messages: Sequence[Message]) -> int | None:
         """Return what the other counts."""
         return await self.inner.count_tokens(messages)
+
+    async def count_next(self, context: AgentContext) -> Counted | None:
+        """Return what the other counts, or has counted."""
+        return await self.inner.count_next(context)
 
     async def tokenizer(self) -> Callable[[str], int] | None:
         """Return the other's tokenizer."""

@@ -3,42 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from brim.core.agent import AgentInterface
-from brim.core.events import Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported
+from brim.core.agent import AgentInterface, Counted
+from brim.core.events import CarriedOver, StreamEvent
 from brim.core.provider_tables import Provider
 from brim.core.types import AgentConfig, AgentContext, AgentResponse
-from brim.core.usage import Usage
-from brim.providers.answers import collect, count, mapping, text
-from brim.providers.faults import Asked, anthropic_errors, anthropic_fault, cut, no_answer, refused
-from brim.providers.prompts import Turn, prompt_of
+from brim.providers.answers import collect, count, mapping
+from brim.providers.asking import learn_refusal
+from brim.providers.carried import carried
+from brim.providers.faults import anthropic_errors, anthropic_fault
+from brim.providers.message_reader import MessageReader
+from brim.providers.message_request import PROTOCOL, carries, request
+from brim.providers.prompts import check_images
 from brim.providers.retries import Retries, waiting
 from brim.providers.server import CONNECT_TIMEOUT_S, Server
+from brim.providers.thinking import Form, form_of
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic, AsyncStream
 
-LONGEST_ANSWER_TOKENS = 8192
-"""What is asked for where the configuration names no limit; the API wants one."""
-
 CACHE_HOLDS_S = 300.0
 """How long the provider keeps what it has cached, from its last use on."""
 
-_BREAKPOINT = {"cache_control": {"type": "ephemeral"}}
-_REFUSALS = ("cache_control", "valid string", "str type expected")
+COUNT_TIMEOUT_S = 20.0
+NO_SUCH_PLACE = (404, 405, 501)
+_CACHE_WORDS = ("cache_control", "valid string", "str type expected")
 """Words of servers that know no breakpoints, or no blocks to put them on."""
+_THINKING_WORDS = ("thinking` or `redacted", "thinking block", "signature", "redacted_thinking", ".thinking")
+"""Words of servers that do not take back the thinking of an earlier answer."""
 
 
 class AnthropicServer(Server["AsyncAnthropic"]):
     """Anthropic, or a server that is compatible with it."""
 
-    protocol = "anthropic"
+    protocol = PROTOCOL
 
     def __init__(
         self,
@@ -52,6 +55,19 @@ class AnthropicServer(Server["AsyncAnthropic"]):
         super().__init__(base_url, api_key, name=name, key_variable=key_variable, profile=profile)
         self.refuses_cache: set[str] = set()
         """The models for which the server has refused breakpoints: behind a gateway only some do."""
+
+    def takes(self, model: str) -> frozenset[str]:
+        """Return the names of the `Parameters` that a model takes.
+
+        The API's version that the SDK speaks (2026-10-21) has no temperature, no top-p and no seed for any
+        model, and refuses requests that carry one. Other servers go on taking them.
+        """
+        takes = {"max_tokens", "stop"}
+        if not self.is_own:
+            takes |= {"temperature", "top_p"}
+        if form_of(model) is not Form.NOT:
+            takes.add("reasoning_effort")
+        return frozenset(takes) - self.lacks(model)
 
     @property
     def probe_headers(self) -> dict[str, str]:
@@ -78,9 +94,6 @@ class AnthropicServer(Server["AsyncAnthropic"]):
 class AnthropicAgent(AgentInterface):
     """A model behind Anthropic's messages, there or at ``config.base_url``.
 
-    ``config.temperature`` is sent to other servers only: the API's version that the SDK speaks (2026-10-21)
-    refuses any request that carries one.
-
     Args:
         config: model, key, address, limits.
         server: the connections to use, which stay open; without it the agent has its own and closes them.
@@ -93,6 +106,16 @@ class AnthropicAgent(AgentInterface):
         self._owns_server = server is None
         self.is_priced = self._server.is_own
         self.cache_holds_s = CACHE_HOLDS_S if self._server.is_own else None
+
+    @property
+    def takes(self) -> frozenset[str]:  # type: ignore[override]  # nobody sets it from outside
+        """The names of the `Parameters` that the model takes, as far as the server is known."""
+        return self._server.takes(self.model)
+
+    @property
+    def sees(self) -> frozenset[str]:  # type: ignore[override]  # nobody sets it from outside
+        """Images, if the model sees them, as far as the server is known."""
+        return frozenset({"image"}) if self._server.sees(self.model) else frozenset()
 
     async def process(self, context: AgentContext) -> AgentResponse:
         """Answer ``context.input`` and return the whole answer."""
@@ -108,6 +131,15 @@ class AnthropicAgent(AgentInterface):
         """Return what the server says that the model's window is, ``None`` where it does not say."""
         return await self._server.window_tokens(self.model)
 
+    async def count_next(self, context: AgentContext) -> Counted | None:
+        """Return what the server counts; ``None`` where it does not count prompts.
+
+        Raises:
+            AgentError: the server could not be asked, or refused the request.
+        """
+        tokens = await count_messages(self._server, self.config, context)
+        return None if tokens is None else Counted(tokens, self._server.name)
+
     async def aclose(self) -> None:
         """Close the connections, if they are the agent's own."""
         if self._owns_server:
@@ -120,21 +152,31 @@ async def stream_messages(
     """Ask a server's messages and yield what comes.
 
     The response is closed when the generator is. A failed request is tried again only while nothing of the
-    answer has come; a server that refuses breakpoints is asked once more without them.
+    answer has come. A server that refuses breakpoints, a parameter, or the thinking of earlier answers is
+    asked once more without.
 
     Raises:
         AgentError: what failed, in words for a person.
     """
     client = await server.client()
     asked = server.asked(config.model, silence_s=config.timeout_s)  # knows the key by now
+    check_images(context, asked, sees=server.sees(config.model))
     retries = Retries(config.max_retries)
     stream: AsyncStream[object] | None = None
+    with_thinking = True
     while stream is None:
+        body, behind = request(server, config, context, with_thinking=with_thinking)
         try:
-            stream = await _open(client, request_body(server, config, context), config.timeout_s)
+            stream = await _open(client, body, config.timeout_s)
         except anthropic_errors() as error:
-            if config.model not in server.refuses_cache and _refuses_cache(error):
+            if config.model not in server.refuses_cache and _refuses(error, _CACHE_WORDS):
                 server.refuses_cache.add(config.model)
+                continue
+            if with_thinking and carries(body) and _refuses(error, _THINKING_WORDS):
+                with_thinking = False
+                continue
+            if (learnt := learn_refusal(error, body, server, config.model)) is not None:
+                yield learnt
                 continue
             fault = anthropic_fault(error, asked)
             if (pause_s := retries.pause_s(fault)) is None:
@@ -150,149 +192,32 @@ async def stream_messages(
         except anthropic_errors() as error:
             if not reader.stop_reason:
                 raise anthropic_fault(error, asked, began=reader.began) from None
-    yield reader.done()
+    done = reader.done()
+    if reader.thoughts:
+        yield CarriedOver(carried(PROTOCOL, config.model, reader.thoughts, behind))
+    yield done
 
 
-def request_body(server: AnthropicServer, config: AgentConfig, context: AgentContext) -> dict[str, Any]:
-    """Return the request in the words of the messages API."""
-    lacks = server.profile.lacks
-    prompt = prompt_of(context, config, takes_system="system" not in lacks)
-    body: dict[str, Any] = {
-        "model": config.model,
-        "max_tokens": config.max_tokens or LONGEST_ANSWER_TOKENS,
-        "stream": True,
-    }
-    if config.model in server.refuses_cache:
-        body["messages"] = [{"role": turn.role, "content": turn.text} for turn in prompt.turns]
-        body |= {"system": prompt.system} if prompt.system else {}
-    else:
-        # A question without a conversation, such as one for a summary, is asked once: nothing would read it.
-        goes_on = bool(context.session_id) or len(prompt.turns) > 1
-        body["messages"] = _cached_turns(prompt.turns) if goes_on else _turns(prompt.turns)
-        body |= {"system": _cached_system(prompt.system_parts)} if prompt.system else {}
-    if config.temperature is not None and not server.is_own and "temperature" not in lacks:
-        body["temperature"] = config.temperature
-    return {**body, **server.profile.parameters}
+async def count_messages(server: AnthropicServer, config: AgentConfig, context: AgentContext) -> int | None:
+    """Ask a server how many tokens a request is; ``None`` where it does not count.
 
-
-def _cached_system(parts: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return the system prompt with a breakpoint behind its first part and one behind the last.
-
-    What the person wrote outlasts the summary behind it, and both outlast a cleanup of the messages.
+    Raises:
+        AgentError: what failed, in words for a person.
     """
-    marked = {0, len(parts) - 1}
-    return [
-        {"type": "text", "text": part} | (_BREAKPOINT if place in marked else {})
-        for place, part in enumerate(parts)
-    ]
-
-
-def _turns(turns: tuple[Turn, ...]) -> list[dict[str, Any]]:
-    return [{"role": turn.role, "content": [{"type": "text", "text": turn.text}]} for turn in turns]
-
-
-def _cached_turns(turns: tuple[Turn, ...]) -> list[dict[str, Any]]:
-    """Return the turns with breakpoints behind the newest question and the one before it.
-
-    The first writes what the next request reads. The second is where the last request wrote, and so is read
-    however many blocks lie between: the provider looks only 20 blocks back. Both and the system prompt's are
-    the four that the API allows; a prompt too short to be cached is answered as if there were none.
-    """
-    sent = _turns(turns)
-    questions = [message for message in sent if message["role"] == "user"]
-    for message in questions[-2:]:
-        block = message["content"][-1]
-        if block["text"].strip():  # the API refuses a breakpoint on an empty block
-            block |= _BREAKPOINT
-    return sent
-
-
-class MessageReader:
-    """Reads the events of one streamed answer."""
-
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self._model: str | None = None
-        self._counts: dict[str, Any] = {}
-        self._explanation = ""
-        self._heard = False
-        self.began = False
-        """Whether text of the answer has come."""
-        self.stop_reason = ""
-        """The provider's word, empty until it has come."""
-
-    def read(self, event: object) -> Iterator[StreamEvent]:
-        """Yield what is new in an event. What cannot be understood in it is passed over."""
-        fields = mapping(event)
-        self._heard = True
-        match fields.get("type"):
-            case "message_start":
-                message = mapping(fields.get("message"))
-                self._model = text(message.get("model")) or None
-                self._count(message.get("usage"))
-                # Of an answer that is stopped nothing more will come. Hardly anything of it is counted yet.
-                if (usage := usage_of(self._counts)) is not None:
-                    yield UsageReported(replace(usage, output_tokens=0, reasoning_tokens=0))
-            case "content_block_start":
-                yield from self._read_block(mapping(fields.get("content_block")))
-            case "content_block_delta":
-                yield from self._read_block(mapping(fields.get("delta")))
-            case "message_delta":
-                delta = mapping(fields.get("delta"))
-                self.stop_reason = text(delta.get("stop_reason")) or self.stop_reason
-                self._explanation = text(mapping(delta.get("stop_details")).get("explanation"))
-                self._count(fields.get("usage"))
-                if (usage := usage_of(self._counts)) is not None:
-                    yield UsageReported(usage)
-
-    def _read_block(self, block: dict[str, Any]) -> Iterator[StreamEvent]:
-        if reasoning := text(block.get("thinking")):
-            yield ReasoningDelta(reasoning)
-        if words := text(block.get("text")):
-            self.began = True
-            yield TextDelta(words)
-
-    def _count(self, usage: object) -> None:
-        """Take in a count: each replaces the earlier one, and what it leaves out stays.
-
-        Counts only grow, so a later 0 is a server's way to leave something out.
-        """
-        self._counts |= {
-            name: value for name, value in mapping(usage).items() if value or name not in self._counts
-        }
-
-    def done(self) -> Done:
-        """Return the end of the answer.
-
-        Raises:
-            AgentError: the stream has ended and the answer has not, or it was withheld.
-        """
-        if not self.stop_reason:
-            raise cut(self._asked, began=self.began) if self._heard else no_answer(self._asked)
-        if self.stop_reason == "refusal" and not self.began:
-            raise refused(self._asked, self._explanation)
-        return Done(finish_reason=self.stop_reason, model=self._model)
-
-
-def usage_of(reported: object) -> Usage | None:
-    """Map a server's count onto `Usage`; ``None`` where it did not count the prompt.
-
-    ``input_tokens`` exclude those read from the cache and written to it. Thinking is part of
-    ``output_tokens``.
-    """
-    fields = mapping(reported)
-    # What was written is told as a sum and by how long it is kept; some servers leave out the sum.
-    kept = mapping(fields.get("cache_creation"))
-    usage = Usage(
-        input_tokens=count(fields.get("input_tokens")),
-        cache_read_tokens=count(fields.get("cache_read_input_tokens")),
-        cache_write_tokens=count(fields.get("cache_creation_input_tokens")) or sum(map(count, kept.values())),
-        output_tokens=(output := count(fields.get("output_tokens"))),
-        reasoning_tokens=min(
-            output, count(mapping(fields.get("output_tokens_details")).get("thinking_tokens"))
-        ),
-    )
-    return usage if usage.prompt_tokens else None
+    client = await server.client()
+    asked = server.asked(config.model, silence_s=COUNT_TIMEOUT_S)
+    check_images(context, asked, sees=server.sees(config.model))
+    body, _ = request(server, config, context)
+    wanted = {name: body[name] for name in ("model", "messages", "system", "thinking") if name in body}
+    try:
+        answer = await client.post(
+            "/v1/messages/count_tokens", cast_to=object, body=wanted, options={"timeout": COUNT_TIMEOUT_S}
+        )
+    except anthropic_errors() as error:
+        if getattr(error, "status_code", None) in NO_SUCH_PLACE:
+            return None
+        raise anthropic_fault(error, asked) from None
+    return count(mapping(answer).get("input_tokens")) or None
 
 
 async def _open(client: AsyncAnthropic, body: dict[str, Any], silence_s: float) -> AsyncStream[object]:
@@ -313,12 +238,12 @@ async def _open(client: AsyncAnthropic, body: dict[str, Any], silence_s: float) 
     )
 
 
-def _refuses_cache(error: Exception) -> bool:
-    """Whether a server did not take the request because of its breakpoints or of the blocks that carry them."""
+def _refuses(error: Exception, words: tuple[str, ...]) -> bool:
+    """Whether a server did not take the request because of something that one of these words names."""
     import anthropic
 
     return (
         isinstance(error, anthropic.APIStatusError)
         and error.status_code in (400, 422)
-        and any(word in f"{error.message} {error.body}" for word in _REFUSALS)
+        and any(word in f"{error.message} {error.body}" for word in words)
     )

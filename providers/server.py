@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from brim.core.abilities import abilities_of
+from brim.core.catalogue import own_abilities
 from brim.core.errors import AuthenticationError, BadRequestError, SettingsError
 from brim.core.provider_tables import SET_APART, Provider, is_at, preset_provider
 from brim.providers.faults import Asked
-from brim.providers.windows import PROBE_TIMEOUT_S, ServedModel, bearer, served_models, served_window
+from brim.providers.windows import PROBE_TIMEOUT_S, Served, ServedModel, bearer, served, served_models
 
 if TYPE_CHECKING:
     import httpx2
@@ -82,7 +84,8 @@ class Server(ABC, Generic[ClientT]):
         self._client: ClientT | None = None
         self._lock = asyncio.Lock()
         self._key_lock = asyncio.Lock()
-        self._windows: dict[str, tuple[float, int | None]] = {}
+        self._served: dict[str, tuple[float, Served]] = {}
+        self._refuses: dict[str, set[str]] = {}
 
     @property
     def is_loopback(self) -> bool:
@@ -185,12 +188,28 @@ class Server(ABC, Generic[ClientT]):
         if self.is_own:
             return None
         now = asyncio.get_running_loop().time()
-        asked_at, window = self._windows.get(model, (-WINDOW_HOLDS_S, None))
-        if now - asked_at >= (WINDOW_HOLDS_S if window else UNKNOWN_HOLDS_S):
+        asked_at, said = self._served.get(model, (-WINDOW_HOLDS_S, Served()))
+        if now - asked_at >= (WINDOW_HOLDS_S if said.window_tokens else UNKNOWN_HOLDS_S):
             await self._try_key()
-            window = await served_window(f"{self._root}/v1", self.probe_headers, model)
-            self._windows[model] = (now, window)
-        return window
+            said = await served(f"{self._root}/v1", self.probe_headers, model)
+            self._served[model] = (now, said)
+        return said.window_tokens
+
+    def sees(self, model: str) -> bool:
+        """Whether a model sees images: by the person's word, the server's, as far as it was asked, else its name."""
+        model_id = f"{self.provider}:{model}"
+        _, said = self._served.get(model, (0.0, Served()))
+        if said.sees is None or own_abilities(model_id) is not None:
+            return "images" in abilities_of(model_id)
+        return said.sees
+
+    def lacks(self, model: str) -> frozenset[str]:
+        """Return what a model of the server takes not: by the person's word, or since the server refused it."""
+        return self.profile.lacks | self._refuses.get(model, set())
+
+    def learn_refusal(self, model: str, name: str) -> None:
+        """Take in that the server has refused a parameter of a request to a model."""
+        self._refuses.setdefault(model, set()).add(name)
 
     async def models(self, timeout_s: float = PROBE_TIMEOUT_S) -> list[ServedModel] | None:
         """Return the models that the server lists, ``None`` if it cannot be reached or does not list any."""

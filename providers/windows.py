@@ -47,6 +47,15 @@ class RawAnswer:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a server says of one of its models; ``None`` is what it does not say."""
+
+    window_tokens: int | None = None
+    sees: bool | None = None
+    """Whether it sees images."""
+
+
 async def served_models(
     base_url: str, headers: Mapping[str, str], *, timeout_s: float = PROBE_TIMEOUT_S
 ) -> list[ServedModel] | None:
@@ -77,26 +86,43 @@ async def served_models(
 
 
 async def served_window(base_url: str, headers: Mapping[str, str], model: str) -> int | None:
-    """Return the window that a server gives ``model``, in tokens, or ``None``.
+    """Return the window that a server gives ``model``, in tokens, or ``None``; see `served`."""
+    return (await served(base_url, headers, model)).window_tokens
 
-    llama.cpp tells what one conversation gets (``/props``), Ollama what the loaded model has (``/api/ps``) or
-    will have by its own settings (``num_ctx`` in ``/api/show``), LM Studio, vLLM and most gateways say it in
-    their lists of models. How long a model was trained is no answer: Ollama loads it with less.
+
+async def served(base_url: str, headers: Mapping[str, str], model: str) -> Served:
+    """Return what a server says of ``model``.
+
+    llama.cpp tells what one conversation gets and whether there are images in it (``/props``). Ollama tells
+    what the loaded model has (``/api/ps``) or will have by its own settings (``num_ctx`` in ``/api/show``), and
+    what it can do. LM Studio, vLLM and most gateways say it in their lists of models. How long a model was
+    trained is no answer: Ollama loads it with less.
     """
     asked = Questions(base_url, headers, PROBE_TIMEOUT_S)
-    props, loaded, served = await asyncio.gather(
-        asked.get("/props"), asked.get("/api/ps"), served_models(base_url, headers)
+    props, loaded, studio, listed = await asyncio.gather(
+        asked.get("/props"),
+        asked.get("/api/ps"),
+        asked.get("/api/v0/models"),
+        served_models(base_url, headers),
     )
     if slot := _slot(props):
-        return slot
-    for entry in (running := _entries(loaded, "models")) or ():
-        if model in (entry.get("name"), entry.get("model")) and (size := count(entry.get("context_length"))):
-            return size
-    if running is not None and (size := _num_ctx(await asked.post("/api/show", {"model": model}))):
-        return size
-    models = served or []
+        sees = mapping(mapping(props).get("modalities")).get("vision")
+        return Served(slot, sees if isinstance(sees, bool) else None)
+    models = listed or []
     named = [entry for entry in models if entry.name == model] or (models if len(models) == 1 else [])
-    return named[0].window_tokens if named else None
+    window = named[0].window_tokens if named else None
+    if (running := _entries(loaded, "models")) is not None:
+        shown = await asked.post("/api/show", {"model": model})
+        able = mapping(shown).get("capabilities")
+        sizes = (
+            count(entry.get("context_length"))
+            for entry in running
+            if model in (entry.get("name"), entry.get("model"))
+        )
+        window = next(filter(None, sizes), 0) or _num_ctx(shown) or window
+        return Served(window, "vision" in able if isinstance(able, list) else None)
+    kinds = [entry.get("type") for entry in _entries(studio, "data") or () if entry.get("id") == model]
+    return Served(window, kinds[0] == "vlm" if kinds and isinstance(kinds[0], str) else None)
 
 
 def bearer(key: SecretStr | None) -> dict[str, str]:

@@ -13,8 +13,9 @@ from brim.core.errors import BadRequestError
 from brim.core.spoken import LONGEST_ARGUMENTS, LONGEST_RESULT, as_spoken
 from brim.core.types import AgentConfig, AgentContext, Message, ToolCall
 from brim.core.usage import Usage
-from brim.providers import anthropic, openai
+from brim.providers import message_reader, openai
 from brim.providers.anthropic import AnthropicAgent, AnthropicServer
+from brim.providers.message_request import request
 from brim.providers.openai import OpenAIServer
 from brim.providers.prompts import LEFT_OUT, Turn, alternating, prompt_of
 
@@ -276,7 +277,7 @@ def test_counts_of_chat_completions(reported: Any, usage: Usage | None) -> None:
     ],
 )
 def test_counts_of_messages(reported: Any, usage: Usage | None) -> None:
-    assert anthropic.usage_of(reported) == usage
+    assert message_reader.usage_of(reported) == usage
 
 
 counts = st.one_of(st.integers(-10, 10**6), st.none(), st.text(max_size=3), st.floats(), st.booleans())
@@ -304,7 +305,7 @@ reports = st.dictionaries(names, st.one_of(counts, st.dictionaries(names, counts
 
 @given(reports)
 def test_whatever_is_reported_no_bucket_is_negative_and_none_is_counted_twice(reported: Any) -> None:
-    for usage in (openai.usage_of(reported), anthropic.usage_of(reported)):
+    for usage in (openai.usage_of(reported), message_reader.usage_of(reported)):
         if usage is None:
             continue
         buckets = usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.output_tokens
@@ -346,7 +347,7 @@ def test_the_name_of_the_limit(base_url: str | None, name: str) -> None:
 def test_anthropic_itself_is_sent_no_temperature() -> None:
     config = AgentConfig(model="claude-9", temperature=0.5)
     server = AnthropicServer(None, SecretStr("k"))
-    assert "temperature" not in anthropic.request_body(server, config, AgentContext(input="Hi"))
+    assert "temperature" not in request(server, config, AgentContext(input="Hi"))[0]
 
 
 def test_how_long_a_prompt_is_cached_is_known_of_anthropic_itself() -> None:
