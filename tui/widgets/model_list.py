@@ -193,10 +193,13 @@ class ModelList(ScrollView, can_focus=False):
 
 
 def head(width: int) -> str:
-    """Return what stands above the columns."""
-    able = "can take / do" if width >= _WIDE else ""
-    right = "window".rjust(_WINDOW) + "$ in / out".rjust(_PRICE) + " " * _GAP + able.ljust(able_cells(width))
-    return right.rjust(width)[-width:] if width > len(right) else ""
+    """Return what stands above the columns; where abilities are letters, what they mean stands there too."""
+    is_wide = width >= _WIDE
+    able = ("can take / do" if is_wide else "").ljust(able_cells(width))
+    right = "window".rjust(_WINDOW) + "$ in / out".rjust(_PRICE) + " " * _GAP + able
+    legend = "" if is_wide else "  ".join(f"{name[0]} {name}" for name in ABILITIES)
+    room = width - len(right) - _GAP
+    return (legend if len(legend) <= room else "").ljust(max(0, width - len(right))) + right
 
 
 def able_cells(width: int) -> int:
