@@ -37,6 +37,12 @@ def schema_of(url: StoreUrl) -> str:
     return schema
 
 
+_PLANNING = """
+    SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off
+"""
+"""Rows are looked up by keys. Of tables that have just grown PostgreSQL does not know that reading them is slow."""
+
+
 class Cursor:
     """What a statement found."""
 
@@ -138,6 +144,7 @@ def _connected(url: StoreUrl) -> psycopg.Connection[tuple[Any, ...]]:
         )
         try:
             server.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(schema)))
+            server.execute(_PLANNING)
         except BaseException:
             server.close()
             raise

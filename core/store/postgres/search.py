@@ -25,7 +25,9 @@ MOST_BYTES = 900_000
 """How long the words of one message may be together; PostgreSQL keeps no vector above 1 MiB."""
 
 _BATCH = 100
-_PAGE = 100
+_PAGE = 5_000
+"""How many messages that have the words are looked up at a time; they are read in steps of `_BATCH`."""
+
 _WAITING_LOOKED_AT = 500
 _ROW = """
     messages.rowid AS number, role, messages.model AS model, messages.created_at AS created_at, 0 AS chars, content
@@ -47,10 +49,12 @@ _LOOK_AT_WAITING = f"""
     WHERE deleted_at IS NULL {{conditions}} ORDER BY messages.rowid DESC LIMIT {_WAITING_LOOKED_AT}
 """
 _LOOK = f"""
-    SELECT {_ROW} FROM message_words JOIN messages ON messages.rowid = message_words.number
+    SELECT message_words.number AS number FROM message_words JOIN messages ON messages.rowid = message_words.number
     JOIN sessions ON sessions.id = messages.session_id
-    WHERE deleted_at IS NULL AND messages.rowid < :before {{conditions}} ORDER BY messages.rowid DESC LIMIT {_PAGE}
+    WHERE deleted_at IS NULL AND message_words.number < :before {{conditions}}
+    ORDER BY message_words.number DESC LIMIT {_PAGE}
 """
+_READ = f"SELECT {_ROW} FROM messages WHERE messages.rowid = ANY(?) ORDER BY messages.rowid DESC"
 _TAGGED = """
     messages.session_id {has} (
         SELECT session_id FROM session_tags WHERE tag IN (SELECT value FROM json_each(:{name})) {all}
@@ -132,24 +136,25 @@ def _look(query: Query, sieve: Sieve, before: int | None, file: sqlite3.Connecti
     if query.terms:
         conditions += " AND words @@ CAST(:match AS TSQUERY)"
         values["match"] = match_of(query.terms)
-    for rows in _pages(_LOOK.format(conditions=conditions), values, before, file):
-        for row in rows:
+    for numbers in _steps(_LOOK.format(conditions=conditions), values, before, file):
+        for row in file.execute(_READ, (numbers,)):
             sieve.take(row)
-        is_enough = sieve.count and (sieve.count >= CANDIDATES or time.monotonic() > end)
-        if is_enough and len(rows) == _PAGE:
-            return int(rows[-1]["number"])
+        if sieve.count and (sieve.count >= CANDIDATES or time.monotonic() > end):
+            return numbers[-1]
     return None
 
 
-def _pages(
+def _steps(
     sql: str, values: dict[str, Any], before: int | None, file: sqlite3.Connection
-) -> Iterator[list[sqlite3.Row]]:
+) -> Iterator[list[int]]:
+    """Go on with the numbers of messages that have the words, newest first, a few at a time."""
     top = before if before is not None else 1 << 62
-    while rows := file.execute(sql, {**values, "before": top}).fetchall():
-        yield rows
-        if len(rows) < _PAGE:
+    while numbers := [row["number"] for row in file.execute(sql, {**values, "before": top})]:
+        for start in range(0, len(numbers), _BATCH):
+            yield numbers[start : start + _BATCH]
+        if len(numbers) < _PAGE:
             return
-        top = rows[-1]["number"]
+        top = numbers[-1]
 
 
 def _conditions(query: Query) -> tuple[str, dict[str, Any]]:

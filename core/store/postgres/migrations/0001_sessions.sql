@@ -94,7 +94,8 @@ CREATE TABLE messages (
     UNIQUE (session_id, id),
     FOREIGN KEY (session_id, parent_id) REFERENCES messages (session_id, id)
 );
-CREATE INDEX messages_children ON messages (session_id, parent_id, created_at, id);
+-- Not by session: an index that begins as the unique one does would be taken for its equal when parents are checked.
+CREATE INDEX messages_children ON messages (parent_id, created_at, id);
 CREATE INDEX messages_streaming ON messages (session_id) WHERE status = 'streaming';
 CREATE INDEX messages_prompts ON messages (created_at DESC) WHERE role = 'user';
 CREATE INDEX messages_foreseen ON messages (created_at DESC)
