@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,7 +31,7 @@ class Parameters(BaseModel):
         """Return these, and the other's where there is none of these."""
         return other.alone().model_copy(update=self.given())
 
-    def given(self) -> dict[str, object]:
+    def given(self) -> dict[str, Any]:
         """Return those that are set, by name."""
         return {name: value for name, value in self.alone() if value is not None and value != ()}
 

@@ -89,6 +89,15 @@ async def show_parameters(screen: ChatScreen, controller: ChatController) -> Non
     await screen.brim.push_screen_wait(FieldsScreen(title, load, change, note=note))
 
 
+def _note(parameters: Parameters, taken: frozenset[str]) -> str:
+    """Return what is to be said of parameters that the model does not take, empty where there are none."""
+    untaken = {name: value for name, value in parameters.given().items() if name not in taken}
+    if untaken:
+        said = in_short(Parameters(**untaken))
+        return f"This model does not take {said}. It is kept for one that does."
+    return "" if taken else "This model takes no parameters."
+
+
 def with_text(parameters: Parameters, field: str, text: str) -> Parameters:
     """Return the parameters with what a text means for one of them; an empty text takes it out.
 

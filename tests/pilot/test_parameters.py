@@ -94,6 +94,14 @@ async def test_a_value_is_set_refused_and_taken_back(tmp_path: Path) -> None:
         assert session.parameters == Parameters()
 
 
+async def test_what_another_model_does_not_take_is_kept_and_told(tmp_path: Path) -> None:
+    async with brim(tmp_path, Taking(), size=(80, 24)) as (app, pilot):
+        await controller(app).set_parameters(Parameters(top_p=0.5, seed=3))
+        await parameters(app, pilot)
+        await sees(app, pilot, "This model does not take top-p 0.5.")
+        assert "seed" in screen_text(app)
+
+
 async def test_the_system_prompt_is_among_them(tmp_path: Path) -> None:
     async with brim(tmp_path, Plain()) as (app, pilot):
         await parameters(app, pilot)
