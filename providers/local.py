@@ -17,6 +17,7 @@ from brim.core.paths import Paths
 from brim.core.provider_tables import Provider
 from brim.core.types import AgentConfig, AgentContext, AgentResponse, Message
 from brim.providers.answers import collect
+from brim.providers.asking import EVERY
 from brim.providers.local_process import Endpoint, LocalProcess
 from brim.providers.openai import OpenAIServer, count_prompt, stream_chat
 from brim.providers.windows import bearer, served_window
@@ -54,6 +55,8 @@ class LocalAgent(AgentInterface):
         window_tokens: the window of each answer; ``None`` takes what the model was trained for, as far as
             the memory goes.
     """
+
+    takes = EVERY
 
     def __init__(
         self,

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from brim.core.agent import AgentInterface
-from brim.core.events import Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported, Waiting
+from brim.core.agent import AgentInterface, Counted
+from brim.core.events import StreamEvent
 from brim.core.provider_tables import Provider
 from brim.core.types import AgentConfig, AgentContext, AgentResponse, Message
-from brim.core.usage import Usage
-from brim.providers.answers import collect, count, mapping, text
-from brim.providers.faults import Asked, cut, no_answer, openai_errors, openai_fault, refused
-from brim.providers.prompts import prompt_of
-from brim.providers.responses import needs_responses, says_responses, stream_responses
+from brim.providers.answers import collect, count, mapping
+from brim.providers.asking import EVERY, asked_for, learn_refusal
+from brim.providers.chat_reader import ChatReader
+from brim.providers.faults import openai_errors, openai_fault
+from brim.providers.prompts import Turn, check_images, data_url, prompt_of
+from brim.providers.responses import (
+    count_responses,
+    needs_responses,
+    reasons,
+    says_responses,
+    stream_responses,
+)
 from brim.providers.retries import Retries, waiting
 from brim.providers.server import CONNECT_TIMEOUT_S, Server
 from brim.providers.tokenizer import openai_tokenizer
@@ -28,12 +35,6 @@ if TYPE_CHECKING:
 
 COUNT_TIMEOUT_S = 5.0
 LLAMA_HOLDS_S = 60.0
-SHORT_READ_TOKENS = 256
-"""So few tokens are read in a moment, which nobody needs to be told of."""
-
-# OpenAI and most others; DeepSeek; LiteLLM. In details or, like Kimi's ``cached_tokens``, beside them.
-_READ_FIELDS = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
-_WRITE_FIELDS = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
 
 
 class OpenAIServer(Server["AsyncOpenAI"]):
@@ -60,6 +61,23 @@ class OpenAIServer(Server["AsyncOpenAI"]):
         self.refuses_summaries: set[str] = set()
         """The models whose reasoning the server does not sum up."""
         self._wants_responses: set[str] = set()
+
+    def takes(self, model: str) -> frozenset[str]:
+        """Return the names of the `Parameters` that a model takes.
+
+        OpenAI's models that think take no sampling, no stop texts and no seed; the others nothing on thinking.
+        The Responses API has neither stop texts nor a seed. Other servers are taken to take everything.
+        """
+        responses = self.takes_responses(model)
+        if self.is_openai and reasons(model):
+            takes = frozenset({"max_tokens", "reasoning_effort"})
+        elif self.is_openai:
+            takes = EVERY - {"reasoning_effort"}
+        else:
+            takes = EVERY
+        if responses:
+            takes -= {"stop", "seed"}
+        return takes - self.lacks(model)
 
     @property
     def is_openai(self) -> bool:
@@ -117,6 +135,16 @@ class OpenAIAgent(AgentInterface):
         self._owns_server = server is None
         self.is_priced = self._server.is_own
 
+    @property
+    def takes(self) -> frozenset[str]:  # type: ignore[override]  # nobody sets it from outside
+        """The names of the `Parameters` that the model takes, as far as the server is known."""
+        return self._server.takes(self.model)
+
+    @property
+    def sees(self) -> frozenset[str]:  # type: ignore[override]  # nobody sets it from outside
+        """Images, if the model sees them, as far as the server is known."""
+        return frozenset({"image"}) if self._server.sees(self.model) else frozenset()
+
     async def process(self, context: AgentContext) -> AgentResponse:
         """Answer ``context.input`` and return the whole answer."""
         return await collect(self.process_stream(context))
@@ -137,6 +165,21 @@ class OpenAIAgent(AgentInterface):
         if not messages or not await self._server.find_llama():
             return None
         return await count_prompt(self._server, self.config, messages)
+
+    async def count_next(self, context: AgentContext) -> Counted | None:
+        """Return what OpenAI or a llama.cpp server counts, ``None`` for any other server.
+
+        Raises:
+            AgentError: OpenAI could not be asked, or refused the request.
+        """
+        if self._server.is_openai:
+            tokens = await count_responses(self._server, self.config, context)
+        elif await self._server.find_llama():
+            question = Message(role="user", content=context.input, attachments=context.attachments)
+            tokens = await count_prompt(self._server, self.config, [*context.conversation_history, question])
+        else:
+            return None
+        return None if tokens is None else Counted(tokens, self._server.name)
 
     async def tokenizer(self) -> Callable[[str], int] | None:
         """Return OpenAI's own tokenizer for one of its models, if it lies ready on this machine."""
@@ -162,11 +205,13 @@ async def stream_chat(
     """
     client = await server.client()
     asked = server.asked(config.model, silence_s=config.timeout_s)  # knows the key by now
+    check_images(context, asked, sees=server.sees(config.model))
     retries = Retries(config.max_retries)
     stream: AsyncStream[object] | None = None
     while stream is None:
         try:
-            stream = await _open(client, request_body(server, config, context), config.timeout_s)
+            body = request_body(server, config, context)
+            stream = await _open(client, body, config.timeout_s)
         except openai_errors() as error:
             if not server.refuses_usage and _refuses_usage(error):
                 server.refuses_usage = True
@@ -174,6 +219,9 @@ async def stream_chat(
             if says_responses(error):
                 server.learn_responses(config.model)
                 break
+            if (learnt := learn_refusal(error, body, server, config.model)) is not None:
+                yield learnt
+                continue
             fault = openai_fault(error, asked)
             if (pause_s := retries.pause_s(fault)) is None:
                 raise fault from None
@@ -202,7 +250,9 @@ async def count_prompt(server: OpenAIServer, config: AgentConfig, messages: Sequ
     if last.role != "user":
         before.append(last)
     question = last.content if last.role == "user" else ""
-    body = request_body(server, config, AgentContext(input=question, conversation_history=before))
+    files = last.attachments if last.role == "user" else ()
+    context = AgentContext(input=question, attachments=files, conversation_history=before)
+    body = request_body(server, config, context)
     if last.role != "user":
         body["messages"].pop()
     client = await server.client()
@@ -217,109 +267,34 @@ async def count_prompt(server: OpenAIServer, config: AgentConfig, messages: Sequ
 
 def request_body(server: OpenAIServer, config: AgentConfig, context: AgentContext) -> dict[str, Any]:
     """Return the request in the words of chat completions."""
-    lacks = server.profile.lacks
-    prompt = prompt_of(context, config, takes_system="system" not in lacks)
-    messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
-    messages += [{"role": turn.role, "content": turn.text} for turn in prompt.turns]
-    body: dict[str, Any] = {"model": config.model, "messages": messages, "stream": True}
+    model, lacks = config.model, server.lacks(config.model)
+    prompt = prompt_of(context, config, takes_system="system" not in lacks, sees=server.sees(model))
+    messages: list[dict[str, Any]] = [{"role": "system", "content": prompt.system}] if prompt.system else []
+    messages += [{"role": turn.role, "content": _content(turn)} for turn in prompt.turns]
+    body: dict[str, Any] = {"model": model, "messages": messages, "stream": True}
     if not server.refuses_usage:
         body["stream_options"] = {"include_usage": True}
     if server.is_llama:
         body["return_progress"] = True
-    if config.temperature is not None and "temperature" not in lacks:
-        body["temperature"] = config.temperature
-    if config.max_tokens is not None:
-        # OpenAI's reasoning models take only the new name, most other servers only the old one.
-        body["max_completion_tokens" if server.is_openai else "max_tokens"] = config.max_tokens
-    return {**body, **server.profile.parameters}
+    asks = asked_for(context, config, server.takes(model)).given()
+    if "stop" in asks:
+        asks["stop"] = list(asks["stop"])
+    # OpenAI's reasoning models take only the new name, most other servers only the old one.
+    if server.is_openai and "max_tokens" in asks:
+        asks["max_completion_tokens"] = asks.pop("max_tokens")
+    if server.provider == "mistral" and "seed" in asks:
+        asks["random_seed"] = asks.pop("seed")
+    if server.is_llama and asks.get("reasoning_effort") == "none":
+        body["chat_template_kwargs"] = {"enable_thinking": False}
+    return {**body, **asks, **server.profile.parameters}
 
 
-class ChatReader:
-    """Reads the chunks of one streamed answer."""
-
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self._model: str | None = None
-        self._usage: Usage | None = None
-        self._heard = False
-        self.began = False
-        """Whether text of the answer has come."""
-        self.finish_reason = ""
-        """The provider's word, empty until it has come."""
-
-    def read(self, chunk: object) -> Iterator[StreamEvent]:
-        """Yield what is new in a chunk. What cannot be understood in it is passed over."""
-        fields = mapping(chunk)
-        self._heard = True
-        self._model = text(fields.get("model")) or self._model
-        progress = mapping(fields.get("prompt_progress"))
-        total, read = count(progress.get("total")), count(progress.get("processed"))
-        if total - read >= SHORT_READ_TOKENS and not self.began:
-            yield Waiting(f"reading {read:,} of {total:,} tokens")
-        listed = fields.get("choices")
-        choices = [mapping(choice) for choice in listed] if isinstance(listed, list) else []
-        for choice in choices:
-            delta = mapping(choice.get("delta"))
-            if reasoning := text(delta.get("reasoning_content")) or text(delta.get("reasoning")):
-                yield ReasoningDelta(reasoning)
-            if words := text(delta.get("content")) or text(delta.get("refusal")):
-                self.began = True
-                yield TextDelta(words)
-            self.finish_reason = text(choice.get("finish_reason")) or self.finish_reason
-        # Groq has it in a field of its own, Kimi inside the last choice.
-        places = [fields, mapping(fields.get("x_groq")), *choices]
-        usage = next((usage for place in places if (usage := usage_of(place.get("usage")))), None)
-        if usage is not None and usage != self._usage:
-            self._usage = usage
-            yield UsageReported(usage)
-
-    def done(self) -> Done:
-        """Return the end of the answer.
-
-        Raises:
-            AgentError: the stream has ended and the answer has not, or it was withheld.
-        """
-        if not self.finish_reason:
-            raise cut(self._asked, began=self.began) if self._heard else no_answer(self._asked)
-        if self.finish_reason == "content_filter" and not self.began:
-            raise refused(self._asked)
-        return Done(finish_reason=self.finish_reason, model=self._model)
-
-
-def usage_of(reported: object) -> Usage | None:
-    """Map a server's count onto `Usage`; ``None`` where it did not count the prompt.
-
-    ``prompt_tokens`` include those read from the cache and written to it, ``completion_tokens`` those of
-    reasoning. Where ``total_tokens`` is more than both, the server counts one of them apart: Gemini and xAI
-    their reasoning, some gateways what the cache held.
-    """
-    fields = mapping(reported)
-    prompt, output = count(fields.get("prompt_tokens")), count(fields.get("completion_tokens"))
-    if not prompt:
-        return None
-    details = mapping(fields.get("prompt_tokens_details"))
-    read = _first_count(details, _READ_FIELDS) or _first_count(fields, _READ_FIELDS)
-    written = _first_count(details, _WRITE_FIELDS) or _first_count(fields, _WRITE_FIELDS)
-    reasoning = count(mapping(fields.get("completion_tokens_details")).get("reasoning_tokens"))
-    apart = count(fields.get("total_tokens")) - prompt - output
-    if apart > 0 and apart == read + written:
-        prompt += apart
-    elif apart > 0 and reasoning in (0, apart):
-        output += apart
-        reasoning = apart
-    read = min(read, prompt)
-    written = min(written, prompt - read)
-    return Usage(
-        input_tokens=prompt - read - written,
-        cache_read_tokens=read,
-        cache_write_tokens=written,
-        output_tokens=output,
-        reasoning_tokens=min(reasoning, output),
-    )
-
-
-def _first_count(fields: dict[str, Any], names: tuple[str, ...]) -> int:
-    return next((found for name in names if (found := count(fields.get(name)))), 0)
+def _content(turn: Turn) -> str | list[dict[str, Any]]:
+    """Return what a turn says: text alone as such, since not all servers take parts."""
+    if not turn.images:
+        return turn.text
+    words = [{"type": "text", "text": turn.text}] if turn.text else []
+    return [*({"type": "image_url", "image_url": {"url": data_url(one)}} for one in turn.images), *words]
 
 
 async def _open(client: AsyncOpenAI, body: dict[str, Any], silence_s: float) -> AsyncStream[object]:

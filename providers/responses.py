@@ -1,7 +1,8 @@
 """OpenAI's Responses API, there or at any server that speaks it.
 
-Nothing is kept by the provider (``store`` is false), so each request carries the whole conversation. The
-reasoning of earlier turns is not carried: a session keeps what was said.
+Nothing is kept by the provider (``store`` is false), so each request carries the whole conversation. OpenAI's
+models hand out their reasoning encrypted; it is kept with the answer and stands before it in later requests to
+the same model.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import re
 from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from brim.core.events import Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported
+from brim.core.events import CarriedOver, Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported
 from brim.core.types import AgentConfig, AgentContext
 from brim.core.usage import Usage
 from brim.providers.answers import count, mapping, text
+from brim.providers.asking import asked_for, learn_refusal
+from brim.providers.carried import carried, items_of
 from brim.providers.error_answers import read_answer
 from brim.providers.faults import Asked, cut, from_answer, no_answer, openai_errors, openai_fault, refused
-from brim.providers.prompts import Turn, prompt_of
+from brim.providers.prompts import Turn, check_images, data_url, prompt_of
 from brim.providers.retries import Retries, waiting
 from brim.providers.server import CONNECT_TIMEOUT_S
 
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
 
     from brim.providers.openai import OpenAIServer
+
+PROTOCOL = "openai-responses"
+COUNT_TIMEOUT_S = 20.0
 
 _ONLY_RESPONSES = re.compile(
     r"(?:o\d|gpt-[\d.]+)(?:-[a-z]+)*-(?:pro|codex|deep-research|cyber|rosalind)\b|codex|computer-use"
@@ -34,11 +40,18 @@ _REASONS = re.compile(r"o\d|gpt-(?:[5-9]|\d\d)(?!.*chat)|codex")
 """The models of OpenAI that think before they answer, and tell a summary of it if they are asked to."""
 _FINISHES = {"max_output_tokens": "length", "max_tokens": "length"}
 """What this API calls the ends of answers, in the words of chat completions."""
+_REASONING_WORDS = ("encrypted_content", "encrypted content", "of type 'reasoning'", "Item 'rs_", "rs_")
+"""Words of servers that do not take back the reasoning of an earlier answer."""
 
 
 def needs_responses(model: str) -> bool:
     """Whether one of OpenAI's models is known to answer over this API only."""
     return bool(_ONLY_RESPONSES.match(model))
+
+
+def reasons(model: str) -> bool:
+    """Whether one of OpenAI's models thinks before it answers."""
+    return bool(_REASONS.match(model))
 
 
 def says_responses(error: Exception) -> bool:
@@ -58,28 +71,38 @@ async def stream_responses(
     """Ask a server's Responses and yield what comes.
 
     The response is closed when the generator is. A failed request is tried again only while nothing of the
-    answer has come; where summaries of reasoning are refused, it is asked once more without.
+    answer has come. Where summaries of reasoning, a parameter, or the reasoning of earlier answers is refused, it
+    is asked once more without.
 
     Raises:
         AgentError: what failed, in words for a person.
     """
     client = await server.client()
     asked = server.asked(config.model, silence_s=config.timeout_s)
+    check_images(context, asked, sees=server.sees(config.model))
     retries = Retries(config.max_retries)
     stream: AsyncStream[object] | None = None
+    with_reasoning = True
     while stream is None:
+        body = request_body(server, config, context, with_reasoning=with_reasoning)
         try:
-            stream = await _open(client, request_body(server, config, context), config.timeout_s)
+            stream = await _open(client, body, config.timeout_s)
         except openai_errors() as error:
             if config.model not in server.refuses_summaries and _refuses_summaries(error):
                 server.refuses_summaries.add(config.model)
+                continue
+            if with_reasoning and _carries(body) and _refuses_reasoning(error):
+                with_reasoning = False
+                continue
+            if (learnt := learn_refusal(error, body, server, config.model)) is not None:
+                yield learnt
                 continue
             fault = openai_fault(error, asked)
             if (pause_s := retries.pause_s(fault)) is None:
                 raise fault from None
             yield waiting(fault, pause_s)
             await asyncio.sleep(pause_s)
-    reader = ResponseReader(asked, config.max_tokens)
+    reader = ResponseReader(asked, body.get("max_output_tokens"))
     async with stream:
         try:
             async for event in stream:
@@ -88,35 +111,103 @@ async def stream_responses(
         except openai_errors() as error:
             if not reader.finish_reason:
                 raise openai_fault(error, asked, began=reader.began) from None
-    yield reader.done()
+    done = reader.done()
+    if kept := reader.kept:
+        yield CarriedOver(carried(PROTOCOL, config.model, kept))
+    yield done
 
 
-def request_body(server: OpenAIServer, config: AgentConfig, context: AgentContext) -> dict[str, Any]:
-    """Return the request in the words of the Responses API."""
-    lacks = server.profile.lacks
-    prompt = prompt_of(context, config, takes_system="system" not in lacks)
+async def count_responses(server: OpenAIServer, config: AgentConfig, context: AgentContext) -> int | None:
+    """Ask a server how many tokens a request is; ``None`` where it does not say.
+
+    Raises:
+        AgentError: what failed, in words for a person.
+    """
+    client = await server.client()
+    asked = server.asked(config.model, silence_s=COUNT_TIMEOUT_S)
+    check_images(context, asked, sees=server.sees(config.model))
+    body = request_body(server, config, context)
+    wanted = {name: body[name] for name in ("model", "input", "instructions", "reasoning") if name in body}
+    try:
+        answer = await client.post(
+            "/responses/input_tokens", cast_to=object, body=wanted, options={"timeout": COUNT_TIMEOUT_S}
+        )
+    except openai_errors() as error:
+        raise openai_fault(error, asked) from None
+    return count(mapping(answer).get("input_tokens")) or None
+
+
+def request_body(
+    server: OpenAIServer, config: AgentConfig, context: AgentContext, *, with_reasoning: bool = True
+) -> dict[str, Any]:
+    """Return the request in the words of the Responses API.
+
+    Args:
+        server: where it goes.
+        config: model and limits.
+        context: what is asked.
+        with_reasoning: whether the encrypted reasoning of earlier answers goes along.
+    """
+    model, lacks = config.model, server.lacks(config.model)
+    asks = asked_for(context, config, server.takes(model))
+    prompt = prompt_of(
+        context,
+        config,
+        takes_system="system" not in lacks,
+        sees=server.sees(model),
+        protocol=PROTOCOL if with_reasoning else "",
+    )
     body: dict[str, Any] = {
-        "model": config.model,
-        "input": [_item(turn) for turn in prompt.turns],
+        "model": model,
+        "input": [item for turn in prompt.turns for item in _items(turn)],
         "stream": True,
         "store": False,
     }
     if prompt.system:
         body["instructions"] = prompt.system
-    if config.temperature is not None and "temperature" not in lacks:
-        body["temperature"] = config.temperature
-    if config.max_tokens is not None:
-        body["max_output_tokens"] = config.max_tokens
-    reasons = server.is_openai and _REASONS.match(config.model)
-    if reasons and config.model not in server.refuses_summaries:
-        body["reasoning"] = {"summary": "auto"}
+    if asks.temperature is not None:
+        body["temperature"] = asks.temperature
+    if asks.top_p is not None:
+        body["top_p"] = asks.top_p
+    if asks.max_tokens is not None:
+        body["max_output_tokens"] = asks.max_tokens
+    reasoning: dict[str, Any] = {"effort": asks.reasoning_effort} if asks.reasoning_effort else {}
+    if server.is_openai and reasons(model):
+        body["include"] = ["reasoning.encrypted_content"]
+        if model not in server.refuses_summaries:
+            reasoning |= {"summary": "auto"}
+    if reasoning:
+        body["reasoning"] = reasoning
     return {**body, **server.profile.parameters}
 
 
-def _item(turn: Turn) -> dict[str, Any]:
-    """Return a turn in the long form: llama.cpp does not know the short one of an answer."""
+def _items(turn: Turn) -> list[dict[str, Any]]:
+    """Return a turn in the long form, since llama.cpp does not know the short one of an answer.
+
+    What an answer carries ends in the head of its message, which belongs to the reasoning before it.
+    """
+    kept = items_of(turn.carried) if turn.carried is not None else ()
+    *before, head = kept or ({"type": "message", "role": turn.role},)
     kind = "input_text" if turn.role == "user" else "output_text"
-    return {"type": "message", "role": turn.role, "content": [{"type": kind, "text": turn.text}]}
+    content = [{"type": "input_image", "detail": "auto", "image_url": data_url(one)} for one in turn.images]
+    if turn.text or not content:
+        content.append({"type": kind, "text": turn.text})
+    return [*before, head | {"content": content}]
+
+
+def _carries(body: dict[str, Any]) -> bool:
+    return any(item.get("type") == "reasoning" for item in body["input"])
+
+
+def _refuses_reasoning(error: Exception) -> bool:
+    """Whether the request was refused for the reasoning of earlier answers in it."""
+    import openai
+
+    return (
+        isinstance(error, openai.APIStatusError)
+        and error.status_code in (400, 404)
+        and any(word in f"{error.message} {error.body}" for word in _REASONING_WORDS)
+    )
 
 
 class ResponseReader:
@@ -133,6 +224,7 @@ class ResponseReader:
         self._model: str | None = None
         self._heard = False
         self._reasoned = False
+        self._items: list[dict[str, Any]] = []
         self.began = False
         """Whether text of the answer has come."""
         self.finish_reason = ""
@@ -156,12 +248,29 @@ class ResponseReader:
                 yield ReasoningDelta(delta)
             case "response.reasoning_summary_part.added" if self._reasoned:
                 yield ReasoningDelta("\n\n")
+            case "response.output_item.done":
+                self._items.append(mapping(fields.get("item")))
             case "response.completed" | "response.incomplete":
                 yield from self._ended(mapping(fields.get("response")))
             case "response.failed":
                 raise self._failed(mapping(fields.get("response")).get("error"))
             case "error":
                 raise self._failed(fields.get("error") or fields)
+
+    @property
+    def kept(self) -> list[dict[str, Any]]:
+        """The reasoning as it has to come back, and the head of the message that it belongs to.
+
+        Empty where it is not encrypted, which would not be understood, or where there are several messages.
+        """
+        kinds = [item.get("type") for item in self._items]
+        thoughts = [item for item in self._items if item.get("type") == "reasoning"]
+        if not thoughts or kinds != ["reasoning"] * len(thoughts) + ["message"]:
+            return []
+        if not all(text(item.get("encrypted_content")) for item in thoughts):
+            return []
+        message = self._items[-1]
+        return [*thoughts, {name: value for name, value in message.items() if name != "content"}]
 
     def _ended(self, response: dict[str, Any]) -> Iterator[StreamEvent]:
         self._model = text(response.get("model")) or None

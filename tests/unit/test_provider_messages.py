@@ -13,7 +13,7 @@ from brim.core.errors import BadRequestError
 from brim.core.spoken import LONGEST_ARGUMENTS, LONGEST_RESULT, as_spoken
 from brim.core.types import AgentConfig, AgentContext, Message, ToolCall
 from brim.core.usage import Usage
-from brim.providers import message_reader, openai
+from brim.providers import chat_reader, message_reader, openai
 from brim.providers.anthropic import AnthropicAgent, AnthropicServer
 from brim.providers.message_request import request
 from brim.providers.openai import OpenAIServer
@@ -226,7 +226,7 @@ def test_sides_alternate_from_the_user_on_and_no_text_is_lost(turns: tuple[Turn,
     ],
 )
 def test_counts_of_chat_completions(reported: Any, usage: Usage | None) -> None:
-    assert openai.usage_of(reported) == usage
+    assert chat_reader.usage_of(reported) == usage
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ reports = st.dictionaries(names, st.one_of(counts, st.dictionaries(names, counts
 
 @given(reports)
 def test_whatever_is_reported_no_bucket_is_negative_and_none_is_counted_twice(reported: Any) -> None:
-    for usage in (openai.usage_of(reported), message_reader.usage_of(reported)):
+    for usage in (chat_reader.usage_of(reported), message_reader.usage_of(reported)):
         if usage is None:
             continue
         buckets = usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.output_tokens
@@ -322,7 +322,7 @@ def test_whatever_is_reported_no_bucket_is_negative_and_none_is_counted_twice(re
     st.integers(0, 2000),
 )
 def test_all_tokens_are_in_one_bucket(prompt: int, output: int, total: int, read: int, written: int) -> None:
-    usage = openai.usage_of(
+    usage = chat_reader.usage_of(
         {
             "prompt_tokens": prompt,
             "completion_tokens": output,
