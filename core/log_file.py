@@ -49,7 +49,7 @@ class LogFile:
         self._folder = folder
         self._path = folder / NAME
         self._most_bytes = most_bytes
-        self._waiting: queue.Queue[Mapping[str, Any] | None] = queue.Queue(_MOST_WAITING)
+        self._waiting: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._descriptor: int | None = None
         self._lost = 0
@@ -61,16 +61,15 @@ class LogFile:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="brim-log", daemon=True)
             self._thread.start()
-        try:
-            self._waiting.put_nowait(entry)
-        except queue.Full:
+        if self._waiting.qsize() < _MOST_WAITING:
+            self._waiting.put(entry)
+        else:
             self._lost += 1
 
     def close(self) -> None:
         """Write what waits, for a moment at most, and close."""
         if self._thread is not None:
-            with contextlib.suppress(queue.Full):
-                self._waiting.put_nowait(None)
+            self._waiting.put(None)
             self._thread.join(_CLOSING_S)
             self._thread = None
 

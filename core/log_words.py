@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from brim.core.log_lines import LogEntry
 from brim.core.text import visible_line
+
+_FIRST = (
+    "model",
+    "kind",
+    "status_code",
+    "sentence",
+    "text",
+    "status",
+    "from_cache",
+    "duration_s",
+    "cost_usd",
+)
+_SPEAKING = frozenset({"model", "kind", "sentence", "text", "status", "logger", "reason", "error", "line"})
+"""Fields that need no name."""
 
 
 def clock(entry: LogEntry, *, has_date: bool = True) -> str:
@@ -42,31 +56,47 @@ def _line(value: Any) -> str:
     return visible_line(str(value))
 
 
-def _parts(fields: Any) -> Iterator[str]:
+def _parts(fields: Mapping[str, Any]) -> Iterator[str]:
     said = dict(fields)
     for name in ("process", "message"):
         said.pop(name, None)
-    yield str(said.pop("model", ""))
-    yield str(said.pop("sentence", "") or said.pop("text", ""))
+    if said.get("finish_reason") == "stop":
+        del said["finish_reason"]
     tokens = said.pop("tokens", None)
-    for name, value in said.items():
-        match name, value:
-            case "cost_usd", int() | float():
-                yield f"${value:g}"
-            case "status", "complete":
-                pass
-            case (("status" | "kind" | "logger" | "reason" | "error" | "line"), str()):
-                yield value
-            case _, bool():
-                yield name.replace("_", " ") if value else ""
-            case _, int() | float() if name.endswith("_s"):
-                yield f"{name.removesuffix('_s').replace('_', ' ')} {value:g} s"
-            case _, int():
-                yield f"{name.replace('_', ' ')} {value:,}"
-            case _, str() | float():
-                yield f"{name.replace('_', ' ')} {value}"
-            case _:
-                pass
+    for name in _FIRST:
+        if name in said:
+            yield _part(name, said.pop(name))
     if isinstance(tokens, dict):
-        figures = [(name.removesuffix("_tokens").replace("_", " "), count) for name, count in tokens.items()]
-        yield "tokens " + ", ".join(f"{name} {count:,}" for name, count in figures if isinstance(count, int))
+        yield _tokens(tokens)
+    for name, value in said.items():
+        yield _part(name, value)
+
+
+def _part(name: str, value: Any) -> str:
+    spoken = name.replace("_", " ")
+    match name, value:
+        case "cost_usd", int() | float():
+            return f"${value:g}"
+        case "status", "complete":
+            return ""
+        case _, bool():
+            return spoken if value else ""
+        case _, int() | float() if name.endswith("_s"):
+            return f"{spoken.removesuffix(' s')} {value:g} s"
+        case _, int():
+            return f"{spoken} {value:,}"
+        case _, str() if name in _SPEAKING:
+            return value
+        case _, str() | float():
+            return f"{spoken} {value}"
+    return ""
+
+
+def _tokens(tokens: Mapping[str, Any]) -> str:
+    about = "~" if tokens.get("estimated") else ""
+    figures = [
+        f"{name.removesuffix('_tokens').replace('_', ' ')} {about}{count:,}"
+        for name, count in tokens.items()
+        if isinstance(count, int) and not isinstance(count, bool)
+    ]
+    return f"tokens {', '.join(figures)}" if figures else ""

@@ -113,6 +113,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="palette", keys="ctrl+p", label="Command palette", help="Find any action, session, model or theme", group="brim", footer="Commands", palette=False),
     Action(id="settings", keys="f10", label="Settings", help="Providers, keys and all else, with their places", group="brim", slash="settings", argument="[words]", priority=True),
     Action(id="theme", keys="ctrl+t", label="Theme", help="Choose the colours, with a preview", group="brim", slash="theme", argument="[name]"),
+    Action(id="log", keys="f12", label="Log", help="What was asked, what it took, what went wrong", group="brim", slash="log", argument="[words]", priority=True),
     Action(id="quit", keys="ctrl+q", label="Quit", help="End brim; everything is stored", group="brim", slash="quit", footer="Quit", priority=True),
     Action(id="exit", label="Exit", help="The same as /quit", group="brim", slash="exit", palette=False),
 )  # fmt: skip

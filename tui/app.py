@@ -142,6 +142,11 @@ class BrimApp(App[None]):
         return cast("ChatScreen", self.screen_stack[0])
 
     @property
+    def log_folder(self) -> Path:
+        """Where the log is."""
+        return self._state_folder / "logs"
+
+    @property
     def theme_names(self) -> list[str]:
         """The themes to choose from: brim's and the person's own."""
         return list(self._themes)

@@ -134,11 +134,11 @@ class Attaching:
         return gathered.attachments if await self._goes_without(text, gathered) else None
 
     async def shortened(self, error: InputTooLongError, text: str) -> str | None:
-        """Ask whether a text that is too long goes along as a file; return what is sent then, ``None`` to go back.
+        """Ask what to do with a text that is too long; return what is sent, ``None`` to go back to it.
 
-        A short paragraph at its beginning or its end, mostly the question about the rest, stays in the message.
+        That is the same text where it goes as it is, else a shorter one with a mention of the rest as a file. A short paragraph at its beginning or its end, mostly the question about the rest, stays in the message.
         """
-        from brim.tui.cleanup_words import AS_IT_IS, BACK
+        from brim.tui.cleanup_words import ALL_THE_SAME, AS_IT_IS, BACK
         from brim.tui.screens.deciding import DecidingScreen
         from brim.tui.screens.picker import Choice
         from brim.tui.sending import ask_first
@@ -151,11 +151,13 @@ class Attaching:
             Content(visible_line(error.sentence)),
             [
                 Choice(AS_IT_IS, f"Send {len(middle):,} characters of it as the file {PASTED_NAME}"),
+                Choice(ALL_THE_SAME, "Send it as it is, this once"),
                 Choice(BACK, "Back to the message"),
             ],
         )
-        if await ask_first(self._screen, question, text) != AS_IT_IS:
-            return None
+        chosen = await ask_first(self._screen, question, text)
+        if chosen != AS_IT_IS:
+            return text if chosen == ALL_THE_SAME else None
         return "\n\n".join(part for part in (first, self.as_file(middle), last) if part)
 
     async def _read(self, text: str) -> Gathered | None:

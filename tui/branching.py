@@ -29,7 +29,9 @@ async def edit(screen: ChatScreen, controller: ChatController, message_id: str) 
     screen.editing.begin(wanted, screen.attaching.with_mentions(message.content, message.attachments))
 
 
-async def send_edited(screen: ChatScreen, controller: ChatController, text: str) -> None:
+async def send_edited(
+    screen: ChatScreen, controller: ChatController, text: str, *, any_length: bool = False
+) -> None:
     """Ask what the composer was edited to, in place of the earlier prompt."""
     message_id = screen.editing.message_id
     if message_id is None:
@@ -42,15 +44,20 @@ async def send_edited(screen: ChatScreen, controller: ChatController, text: str)
     async def ask(*, cleanup: bool | None, over_budget: bool) -> None:
         nonlocal was_asked
         await controller.manager.branches.edit(
-            message_id, text, attachments=files, cleanup=cleanup, over_budget=over_budget
+            message_id,
+            text,
+            attachments=files,
+            cleanup=cleanup,
+            over_budget=over_budget,
+            any_length=any_length,
         )
         was_asked = True
 
     try:
         await attempt(screen, ask, text)
     except InputTooLongError as error:
-        if (shorter := await screen.attaching.shortened(error, text)) is not None:
-            await send_edited(screen, controller, shorter)
+        if (chosen := await screen.attaching.shortened(error, text)) is not None:
+            await send_edited(screen, controller, chosen, any_length=chosen == text)
     except BrimError:
         screen.composer.put_back(text)
         raise

@@ -97,6 +97,14 @@ class Commands(LibraryCommands, TuningCommands):
 
         await show_settings(self._screen, self._controller, argument)
 
+    async def log(self, argument: str) -> None:
+        from brim.tui.screens.log import LogScreen
+
+        if not any(isinstance(screen, LogScreen) for screen in self._app.screen_stack):
+            controller = self._screen.controller
+            session_id = controller.session_id if controller is not None else None
+            await self._app.push_screen_wait(LogScreen(self._app.log_folder, session_id or "", argument))
+
     def toggle_sessions(self, _: str) -> None:
         self._screen.panes.toggle("sessions")
 

@@ -291,7 +291,10 @@ class ChatController:
         cleanup: bool | None = None,
         over_budget: bool = False,
     ) -> None:
-        """Ask, in the order of the calls; the first message makes the session. The arguments are the manager's."""
+        """Ask, in the order of the calls; the first message makes the session. The arguments are the manager's.
+
+        How long the text is has been looked at before.
+        """
         async with self._sending:
             if self.session is None:
                 session = await self._next.make(self.manager)
@@ -303,6 +306,7 @@ class ChatController:
                 attachments=attachments,
                 cleanup=cleanup,
                 over_budget=over_budget,
+                any_length=True,
             )
 
     async def stop(self) -> None:

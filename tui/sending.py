@@ -31,16 +31,20 @@ class Attempt(Protocol):
         ...
 
 
-async def send(screen: ChatScreen, controller: ChatController, text: str) -> None:
-    """Send a text with the files that it mentions; one that is too long goes as a file if the person wants that."""
+async def send(
+    screen: ChatScreen, controller: ChatController, text: str, *, any_length: bool = False
+) -> None:
+    """Send a text with the files that it mentions; of one that is too long the person says how it goes."""
     try:
-        controller.manager.limits.check_input(text)
-        files = await screen.attaching.take(text)
-        if files is not None:
-            await attempt(screen, partial(controller.send, text, files), text)
+        if not any_length:
+            controller.manager.limits.check_input(text)
     except InputTooLongError as error:
-        if (shorter := await screen.attaching.shortened(error, text)) is not None:
-            await send(screen, controller, shorter)
+        if (chosen := await screen.attaching.shortened(error, text)) is not None:
+            await send(screen, controller, chosen, any_length=chosen == text)
+        return
+    files = await screen.attaching.take(text)
+    if files is not None:
+        await attempt(screen, partial(controller.send, text, files), text)
 
 
 async def attempt(screen: ChatScreen, send: Attempt, text: str = "") -> None:
