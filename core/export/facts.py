@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from brim.core.attachments import Attachment
+from brim.core.stop_reasons import stop_words
 from brim.core.text import visible_line
 from brim.core.types import CleanupReceipt, Message, Session, Status, Summary
 
@@ -65,10 +66,11 @@ def remarks(message: Message) -> list[str]:
 
 
 def ending(message: Message) -> str:
-    """How an answer ended that is not complete; empty for all others."""
+    """How an answer ended that is not whole; empty for all others."""
     match message.status:
         case Status.COMPLETE:
-            return ""
+            words = stop_words(message)
+            return f"{words[0].upper()}{words[1:]}." if words else ""
         case Status.FAILED if message.failure is not None:
             return f"Failed: {visible_line(message.failure.sentence)}"
         case Status.STOPPED:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
+from brim.core.stop_reasons import stop_words
 from brim.core.text import visible
 from brim.tui.render.line import Line
 from brim.tui.widgets import message_lines as shapes
@@ -294,6 +295,8 @@ class MessageView:
             yield _lines("mark", [shapes.line_of([("■ stopped", inks.warning)], width)])
         elif status == "interrupted":
             words = "interrupted: brim ended while this was being written · r asks again"
+            yield _lines("mark", shapes.wrapped(words, "■ ", inks.warning, width))
+        elif status == "complete" and (words := stop_words(self.message)):
             yield _lines("mark", shapes.wrapped(words, "■ ", inks.warning, width))
         failure = self.message.failure
         if status == "failed" or failure is not None:
