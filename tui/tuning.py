@@ -82,9 +82,7 @@ async def show_parameters(screen: ChatScreen, controller: ChatController) -> Non
         else:
             await controller.set_parameters(with_text(controller.parameters, name, text))
 
-    note = (
-        "" if await controller.manager.tuning.taken(controller.model) else "This model takes no parameters."
-    )
+    note = _note(controller.parameters, await controller.manager.tuning.taken(controller.model))
     title = f"Parameters · {controller.model or 'no model'}"
     await screen.brim.push_screen_wait(FieldsScreen(title, load, change, note=note))
 
