@@ -208,7 +208,7 @@ async def test_a_writer_that_lost_its_lease_writes_nothing_more(postgres, url, o
             await asyncio.sleep(0.01)
     with postgres.connected() as server:
         schema = url.partition("schema=")[2].partition("&")[0]
-        server.execute(f"UPDATE {schema}.leases SET expires_at = now() - INTERVAL '1 hour'")
+        server.execute(f"UPDATE {schema}.leases SET expires_at = expires_at - 3600")
     assert await two.lease(answer.session_id)
     following = await begun(two, answer.session_id, answer.id)
     one.journal(answer.id, text="after")

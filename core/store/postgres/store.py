@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from brim.core.errors import SessionBusyError, SettingsError, StoreError, StoreUnreachableError
+from brim.core.errors import StoreError
 from brim.core.search import Found, Hit, Query
-from brim.core.store import message_table, session_table
 from brim.core.store.connection import Work
 from brim.core.store.indexer import Indexer
 from brim.core.store.journal import Journal
-from brim.core.store.postgres import leases, search
+from brim.core.store.leased import LeasedStore, seconds_of
+from brim.core.store.postgres import search
 from brim.core.store.postgres.connections import PostgresConnections
 from brim.core.store.postgres.link import schema_of
 from brim.core.store.postgres.schema import migrate
 from brim.core.store.protocol import Recovered
-from brim.core.store.tables import TableStore
 from brim.core.store.urls import StoreUrl
-from brim.core.types import Message, Session, Status, new_id
-
-LEASE_S = 30.0
-"""How long an answer belongs to the store that writes it if that is not heard of, in seconds."""
-
-_RETRY_S = 0.5
+from brim.core.types import new_id
 
 T = TypeVar("T")
 
 _FOREIGN = "SELECT coalesce(sum(writes), 0) FROM stores WHERE store <> ?"
 _SWEEP = "DELETE FROM stores WHERE seen_at < now() - INTERVAL '7 days'"
+_HOLD = "SELECT 1 FROM sessions WHERE id = ? FOR UPDATE"
+_HOLD_BY_MESSAGE = """
+    SELECT 1 FROM sessions WHERE id = (SELECT session_id FROM messages WHERE id = ?) FOR UPDATE
+"""
 
 
-class PostgresStore(TableStore):
+class PostgresStore(LeasedStore):
     """A `SessionStore` on a PostgreSQL server.
 
     An answer that another store of the same database was writing is marked as interrupted as soon as nothing was
@@ -52,15 +48,9 @@ class PostgresStore(TableStore):
 
     def __init__(self, url: StoreUrl) -> None:
         self._schema = schema_of(url)
-        self._lease_s = _seconds(dict(url.options).get("lease", ""))
-        self._id = new_id()
-        self._server = PostgresConnections(url, self._id)
-        self._own: set[str] = set()
-        """The answers that this store is writing."""
-        self._leased: set[str] = set()
-        """The sessions whose leases it has, as far as it knows."""
-        self._renewer: asyncio.Task[None] | None = None
-        super().__init__(self._server)
+        store = new_id()
+        self._server = PostgresConnections(url, store)
+        super().__init__(self._server, store, seconds_of(url))
 
     async def open(self) -> Recovered:
         """Create or migrate the tables, and mark answers whose writer is gone."""
@@ -69,7 +59,7 @@ class PostgresStore(TableStore):
             await self._server.write(_sweep, is_synced=False)
             self._journal = Journal(self._server)
             self._indexer = Indexer(self._server, waits=search.waits, index=search.index)
-            self._renewer = asyncio.create_task(self._renew())
+            self._begin_renewing()
             interrupted = await self.recover()
         except BaseException:
             with suppress(StoreError):
@@ -79,80 +69,14 @@ class PostgresStore(TableStore):
 
     async def aclose(self) -> None:
         """Write what waits, give all leases back and close."""
-        renewer, self._renewer = self._renewer, None
         try:
-            if renewer is not None:
-                renewer.cancel()
-                await asyncio.gather(renewer, return_exceptions=True)
-                await self._end_work()
-                await self._server.write(partial(leases.release_all, self._id), is_synced=False)
+            await self._give_back()
         finally:
             await self._server.close()
-
-    async def recover(self) -> tuple[str, ...]:
-        """Mark answers whose writer was not heard of for too long as interrupted."""
-        kept = frozenset(self._leased)
-        found = await self._server.read(partial(leases.abandoned, kept))
-        if not found:
-            return ()
-        return tuple(await self._server.write(partial(leases.take_back, found, kept)))
 
     async def foreign_version(self) -> int:
         """Return a number that changes whenever another store has written."""
         return await self._server.read(partial(_foreign, self._id))
-
-    async def answering_elsewhere(self) -> frozenset[str]:
-        """Return the ids of the sessions in which other stores are writing answers."""
-        return await self._server.read(partial(leases.elsewhere, self._id))
-
-    async def lease(self, session_id: str) -> bool:
-        """Take the right to write an answer in a session, or keep it."""
-        is_kept = session_id in self._leased
-        work = partial(_take_lease, session_id, self._id, self._lease_s, is_kept)
-        is_taken = await self._change(session_id, work, is_synced=False)
-        if is_taken:
-            self._leased.add(session_id)
-        return is_taken
-
-    async def release(self, session_id: str) -> None:
-        """Give the right to write an answer in a session back."""
-        self._leased.discard(session_id)
-        work = partial(leases.release, session_id, self._id)
-        await self._change(session_id, work, is_synced=False)
-
-    async def add_message(self, message: Message) -> Session:
-        """Keep a message and make it its session's head; an answer that is being written needs the lease.
-
-        Raises:
-            SessionBusyError: another store has the lease. Nothing was stored.
-        """
-        if message.status is not Status.STREAMING:
-            return await super().add_message(message)
-        is_kept = message.session_id in self._leased
-        work = partial(_begin_answer, message.model_copy(), self._id, self._lease_s, is_kept)
-        session = await self._change(message.session_id, work)
-        self._own.add(message.id)
-        self._leased.add(message.session_id)
-        return session
-
-    async def finish_message(self, message: Message) -> Session:
-        """Write an answer as it is at its end, count it, and give the lease back.
-
-        A server that is away is waited for as long as the lease would last.
-
-        Raises:
-            StoreError: it was this store's, which lost its lease, and another has ended it.
-        """
-        work = partial(_end_answer, message.model_copy(), message.id in self._own, self._id)
-        try:
-            session = await self._patiently(partial(self._change_of, message.id, work))
-        finally:
-            self._own.discard(message.id)
-            self._leased.discard(message.session_id)
-        if self._journal is not None:
-            self._journal.forget(message.id)
-        self._words_changed()
-        return session
 
     async def search(self, query: Query, *, limit: int, before: int | None = None) -> Found:
         """Return the best of the newest messages that fit."""
@@ -167,43 +91,19 @@ class PostgresStore(TableStore):
         return await self._server.write(partial(search.index, budget_s), is_synced=False)
 
     async def _change(self, session_id: str, work: Work[T], *, is_synced: bool = True) -> T:
-        held = partial(_held, partial(leases.hold, session_id), work)
+        held = partial(_held, partial(self._hold, session_id), work)
         return await self._server.write(held, is_synced=is_synced)
 
     async def _change_of(self, message_id: str, work: Work[T], *, is_synced: bool = True) -> T:
-        held = partial(_held, partial(leases.hold_by_message, message_id), work)
+        held = partial(_held, partial(_hold_by_message, message_id), work)
         return await self._server.write(held, is_synced=is_synced)
 
-    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask until the server answers, or as long as a lease lasts."""
-        end = time.monotonic() + self._lease_s
-        while True:
-            try:
-                return await ask()
-            except StoreUnreachableError:
-                if time.monotonic() > end:
-                    raise
-            await asyncio.sleep(_RETRY_S)
-
-    async def _renew(self) -> None:
-        """Say again and again that this store lives. While the server is away nobody else can take a lease either."""
-        while True:
-            await asyncio.sleep(self._lease_s / 3)
-            if self._leased:
-                with suppress(StoreError):
-                    await self._server.write(partial(leases.renew, self._id, self._lease_s), is_synced=False)
+    def _hold(self, session_id: str, file: sqlite3.Connection) -> None:
+        file.execute(_HOLD, (session_id,))
 
 
-def _seconds(text: str) -> float:
-    if not text:
-        return LEASE_S
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 1 <= seconds <= 3600:
-        raise SettingsError("The lease in the store's URL must be a number of seconds from 1 to 3600.")
-    return seconds
+def _hold_by_message(message_id: str, file: sqlite3.Connection) -> None:
+    file.execute(_HOLD_BY_MESSAGE, (message_id,))
 
 
 def _held(hold: Work[None], work: Work[T], file: sqlite3.Connection) -> T:
@@ -217,38 +117,3 @@ def _sweep(file: sqlite3.Connection) -> None:
 
 def _foreign(store: str, file: sqlite3.Connection) -> int:
     return int(file.execute(_FOREIGN, (store,)).fetchone()[0])
-
-
-def _take_lease(session_id: str, store: str, lease_s: float, is_kept: bool, file: sqlite3.Connection) -> bool:
-    session_table.get(session_id, file)
-    return leases.take(session_id, store, lease_s, is_kept=is_kept, file=file) is not None
-
-
-def _begin_answer(
-    message: Message, store: str, lease_s: float, is_kept: bool, file: sqlite3.Connection
-) -> Session:
-    """Add an answer that is being written, under the lease of its session, which is held."""
-    session_table.get(message.session_id, file)
-    fence = leases.take(message.session_id, store, lease_s, is_kept=is_kept, file=file)
-    if fence is None:
-        raise SessionBusyError(
-            "Another brim is writing an answer in this session.", hint="Wait until it is done."
-        )
-    return message_table.add(message, str(fence), file)
-
-
-def _end_answer(message: Message, is_own: bool, store: str, file: sqlite3.Connection) -> Session:
-    """End an answer and give the lease back, unless another store has ended it."""
-    if is_own and not message_table.is_streaming(message.id, file):
-        kept = message_table.get(message.id, file)
-        if (kept.status, kept.content) == (message.status, message.content):
-            return session_table.get(
-                kept.session_id, file
-            )  # it was written, and the link broke before that was heard
-        raise StoreError(
-            "This answer was taken for interrupted, because nothing was heard of this brim for too long.",
-            hint="What had come of it by then is kept.",
-        )
-    session = message_table.finish(message, file)
-    leases.release(session.id, store, file)
-    return session

@@ -182,11 +182,14 @@ CREATE TRIGGER search_changed AFTER UPDATE OF status, content ON messages FOR EA
 
 -- Who writes an answer in a session, and until when that holds if it is not said again. A later fence is a larger one.
 CREATE SEQUENCE fences;
+CREATE FUNCTION next_fence() RETURNS bigint LANGUAGE sql AS 'SELECT nextval(''fences'')';
+CREATE FUNCTION now_s() RETURNS double precision LANGUAGE sql
+    AS 'SELECT extract(epoch FROM clock_timestamp())::double precision';
 CREATE TABLE leases (
     session_id TEXT COLLATE "C" PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE,
     store      TEXT COLLATE "C" NOT NULL,
     fence      BIGINT NOT NULL,
-    expires_at TIMESTAMPTZ NOT NULL
+    expires_at DOUBLE PRECISION NOT NULL                  -- in seconds since 1970
 );
 CREATE INDEX leases_of ON leases (store);
 

@@ -3,54 +3,40 @@
 A store that writes an answer has a lease on its session, which ends by itself unless it is renewed. Whoever takes a
 lease that has ended ends the answers that were being written under it, in the same transaction. So an answer that
 is still marked as being written is written by who has the lease, and one that lost it finds its answer ended.
-The clock is the server's.
+The clock is the server's: `now_s` and `next_fence` are functions that each of these stores has in its SQL.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from brim.core.store import message_table
 
-_HOLD = "SELECT 1 FROM sessions WHERE id = ? FOR UPDATE"
-_HOLD_BY_MESSAGE = """
-    SELECT 1 FROM sessions WHERE id = (SELECT session_id FROM messages WHERE id = ?) FOR UPDATE
-"""
 _LEASE = """
-    SELECT store, fence, expires_at > clock_timestamp() AS holds FROM leases WHERE session_id = ?
+    SELECT store, fence, expires_at > now_s() AS holds FROM leases WHERE session_id = ?
 """
 _TAKE = """
     INSERT INTO leases (session_id, store, fence, expires_at)
-    VALUES (?, ?, nextval('fences'), clock_timestamp() + make_interval(secs => ?))
+    VALUES (?, ?, next_fence(), now_s() + ?)
     ON CONFLICT (session_id) DO UPDATE
     SET store = excluded.store, fence = excluded.fence, expires_at = excluded.expires_at
     RETURNING fence
 """
 _RENEW_ONE = """
-    UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => ?) WHERE session_id = ? AND store = ?
+    UPDATE leases SET expires_at = now_s() + ? WHERE session_id = ? AND store = ?
 """
-_RENEW = "UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => ?) WHERE store = ?"
+_RENEW = "UPDATE leases SET expires_at = now_s() + ? WHERE store = ?"
 _RELEASE = "DELETE FROM leases WHERE session_id = ? AND store = ?"
 _RELEASE_ALL = "DELETE FROM leases WHERE store = ?"
-_ELSEWHERE = "SELECT session_id FROM leases WHERE store <> ? AND expires_at > clock_timestamp()"
+_ELSEWHERE = "SELECT session_id FROM leases WHERE store <> ? AND expires_at > now_s()"
 _ABANDONED = """
     SELECT DISTINCT messages.session_id AS session_id FROM messages
     LEFT JOIN leases ON leases.session_id = messages.session_id
-    WHERE status = 'streaming' AND (leases.session_id IS NULL OR writer IS DISTINCT FROM CAST(fence AS TEXT)
-        OR expires_at <= clock_timestamp())
+    WHERE status = 'streaming' AND (leases.session_id IS NULL OR coalesce(writer, '') <> CAST(fence AS TEXT)
+        OR expires_at <= now_s())
 """
 _STREAMING = "SELECT * FROM messages WHERE session_id = ? AND status = 'streaming'"
-
-
-def hold(session_id: str, file: sqlite3.Connection) -> None:
-    """Keep others from a session until the transaction ends."""
-    file.execute(_HOLD, (session_id,))
-
-
-def hold_by_message(message_id: str, file: sqlite3.Connection) -> None:
-    """Keep others from the session of a message until the transaction ends."""
-    file.execute(_HOLD_BY_MESSAGE, (message_id,))
 
 
 def take(session_id: str, store: str, ttl_s: float, *, is_kept: bool, file: sqlite3.Connection) -> int | None:
@@ -95,8 +81,16 @@ def abandoned(kept: Container[str], file: sqlite3.Connection) -> list[str]:
     return [session_id for session_id in found if session_id not in kept]
 
 
-def take_back(session_ids: Iterable[str], kept: Container[str], file: sqlite3.Connection) -> list[str]:
-    """End the answers of sessions that are abandoned, and the leases on them; returns the ids of the answers."""
+def take_back(
+    session_ids: Iterable[str],
+    kept: Container[str],
+    hold: Callable[[str, sqlite3.Connection], None],
+    file: sqlite3.Connection,
+) -> list[str]:
+    """End the answers of sessions that are abandoned, and the leases on them; returns the ids of the answers.
+
+    Each session is held first, so that nobody takes it meanwhile.
+    """
     ended: list[str] = []
     for session_id in sorted(session_ids):
         hold(session_id, file)

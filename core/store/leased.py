@@ -1,0 +1,192 @@
+"""A store on a server: answers are written under leases, which other stores take when their holder is not heard of."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+
+from brim.core.errors import SessionBusyError, SettingsError, StoreError, StoreUnreachableError
+from brim.core.store import leases, message_table, session_table
+from brim.core.store.connection import Worker
+from brim.core.store.tables import TableStore
+from brim.core.store.urls import StoreUrl
+from brim.core.types import Message, Session, Status
+
+LEASE_S = 30.0
+"""How long an answer belongs to the store that writes it if that is not heard of, in seconds."""
+
+_RETRY_S = 0.5
+
+T = TypeVar("T")
+
+
+class LeasedStore(TableStore):
+    """The part of a `SessionStore` that is the same on all servers.
+
+    Args:
+        connections: what gets work to the rows.
+        store: the mark of this store among those that use the same data.
+        lease_s: how long a lease lasts, in seconds.
+    """
+
+    def __init__(self, connections: Worker, store: str, lease_s: float) -> None:
+        self._id = store
+        self._lease_s = lease_s
+        self._own: set[str] = set()
+        """The answers that this store is writing."""
+        self._leased: set[str] = set()
+        """The sessions whose leases it has, as far as it knows."""
+        self._renewer: asyncio.Task[None] | None = None
+        super().__init__(connections)
+
+    def _hold(self, session_id: str, file: sqlite3.Connection) -> None:
+        """Keep others from a session until the transaction ends."""
+
+    def _begin_renewing(self) -> None:
+        """Renew leases from now on."""
+        self._renewer = asyncio.create_task(self._renew())
+
+    async def _give_back(self) -> None:
+        """Write what waits, and give all leases back."""
+        renewer, self._renewer = self._renewer, None
+        if renewer is not None:
+            renewer.cancel()
+            await asyncio.gather(renewer, return_exceptions=True)
+            await self._end_work()
+            await self._connections.write(partial(leases.release_all, self._id), is_synced=False)
+
+    async def recover(self) -> tuple[str, ...]:
+        """Mark answers whose writer was not heard of for too long as interrupted."""
+        kept = frozenset(self._leased)
+        found = await self._connections.read(partial(leases.abandoned, kept))
+        if not found:
+            return ()
+        return tuple(await self._connections.write(partial(leases.take_back, found, kept, self._hold)))
+
+    async def answering_elsewhere(self) -> frozenset[str]:
+        """Return the ids of the sessions in which other stores are writing answers."""
+        return await self._connections.read(partial(leases.elsewhere, self._id))
+
+    async def lease(self, session_id: str) -> bool:
+        """Take the right to write an answer in a session, or keep it."""
+        is_kept = session_id in self._leased
+        work = partial(_take_lease, session_id, self._id, self._lease_s, is_kept)
+        is_taken = await self._change(session_id, work, is_synced=False)
+        if is_taken:
+            self._leased.add(session_id)
+        return is_taken
+
+    async def release(self, session_id: str) -> None:
+        """Give the right to write an answer in a session back."""
+        self._leased.discard(session_id)
+        work = partial(leases.release, session_id, self._id)
+        await self._change(session_id, work, is_synced=False)
+
+    async def add_message(self, message: Message) -> Session:
+        """Keep a message and make it its session's head; an answer that is being written needs the lease.
+
+        Raises:
+            SessionBusyError: another store has the lease. Nothing was stored.
+        """
+        if message.status is not Status.STREAMING:
+            return await super().add_message(message)
+        is_kept = message.session_id in self._leased
+        work = partial(_begin_answer, message.model_copy(), self._id, self._lease_s, is_kept)
+        session = await self._change(message.session_id, work)
+        self._own.add(message.id)
+        self._leased.add(message.session_id)
+        return session
+
+    async def finish_message(self, message: Message) -> Session:
+        """Write an answer as it is at its end, count it, and give the lease back.
+
+        A server that is away is waited for as long as the lease would last.
+
+        Raises:
+            StoreError: it was this store's, which lost its lease, and another has ended it.
+        """
+        work = partial(_end_answer, message.model_copy(), message.id in self._own, self._id)
+        try:
+            session = await self._patiently(partial(self._change_of, message.id, work))
+        finally:
+            self._own.discard(message.id)
+            self._leased.discard(message.session_id)
+        if self._journal is not None:
+            self._journal.forget(message.id)
+        self._words_changed()
+        return session
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask until the server answers, or as long as a lease lasts."""
+        end = time.monotonic() + self._lease_s
+        while True:
+            try:
+                return await ask()
+            except StoreUnreachableError:
+                if time.monotonic() > end:
+                    raise
+            await asyncio.sleep(_RETRY_S)
+
+    async def _renew(self) -> None:
+        """Say again and again that this store lives. While the server is away nobody else can take a lease either."""
+        while True:
+            await asyncio.sleep(self._lease_s / 3)
+            if self._leased:
+                with suppress(StoreError):
+                    await self._connections.write(
+                        partial(leases.renew, self._id, self._lease_s), is_synced=False
+                    )
+
+
+def seconds_of(url: StoreUrl) -> float:
+    """Return how long leases last, in seconds. Raises `SettingsError` where the URL says no such number."""
+    text = dict(url.options).get("lease", "")
+    if not text:
+        return LEASE_S
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 3600:
+        raise SettingsError("The lease in the store's URL must be a number of seconds from 1 to 3600.")
+    return seconds
+
+
+def _take_lease(session_id: str, store: str, lease_s: float, is_kept: bool, file: sqlite3.Connection) -> bool:
+    session_table.get(session_id, file)
+    return leases.take(session_id, store, lease_s, is_kept=is_kept, file=file) is not None
+
+
+def _begin_answer(
+    message: Message, store: str, lease_s: float, is_kept: bool, file: sqlite3.Connection
+) -> Session:
+    """Add an answer that is being written, under the lease of its session, which is held."""
+    session_table.get(message.session_id, file)
+    fence = leases.take(message.session_id, store, lease_s, is_kept=is_kept, file=file)
+    if fence is None:
+        raise SessionBusyError(
+            "Another brim is writing an answer in this session.", hint="Wait until it is done."
+        )
+    return message_table.add(message, str(fence), file)
+
+
+def _end_answer(message: Message, is_own: bool, store: str, file: sqlite3.Connection) -> Session:
+    """End an answer and give the lease back, unless another store has ended it."""
+    if is_own and not message_table.is_streaming(message.id, file):
+        kept = message_table.get(message.id, file)
+        if (kept.status, kept.content) == (message.status, message.content):
+            return session_table.get(
+                kept.session_id, file
+            )  # it was written, and the link broke before that was heard
+        raise StoreError(
+            "This answer was taken for interrupted, because nothing was heard of this brim for too long.",
+            hint="What had come of it by then is kept.",
+        )
+    session = message_table.finish(message, file)
+    leases.release(session.id, store, file)
+    return session
