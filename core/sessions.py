@@ -15,6 +15,7 @@ from brim.core.budgets import Budgets, Quote, today_total
 from brim.core.cleaner import Cleaner
 from brim.core.cleanup import CleanupMode, CleanupPlan, CleanupRules
 from brim.core.context import ContextUsage
+from brim.core.counting import Counting
 from brim.core.errors import BrimError
 from brim.core.events import SessionChanged
 from brim.core.hub import Hub, Subscription
@@ -126,6 +127,7 @@ class SessionManager:
         self.branches = Branches(store, self._hub.publish, turns=self._turns, ledger=self._ledger)
         self.library = Library(store, self._hub.publish, turns=self._turns, agents=self.agents)
         self.tuning = Tuning(store, self._hub.publish, agents=self.agents, ledger=self._ledger)
+        self.counting = Counting(store, self.agents, self._ledger, self._cleaner)
         self.searching = Search(store)
         self.neighbours = Neighbours(store, self._hub.publish)
         self._default_system_prompt = default_system_prompt

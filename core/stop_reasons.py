@@ -29,10 +29,22 @@ _CUT = frozenset(
     {"length", "max_tokens", "max_output_tokens", "max_completion_tokens", "token_limit", "incomplete"}
 )
 _FULL = frozenset({"model_context_window_exceeded", "context_length_exceeded", "context_window_exceeded"})
-_WITHHELD = frozenset(
-    {"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii", "moderation"}
-)
-_TOOLS = frozenset({"tool_calls", "tool_use", "function_call"})
+_FILTERED = "cut off by the provider's content filter"
+_WORDS = {
+    "content_filter": _FILTERED,
+    "safety": _FILTERED,
+    "recitation": _FILTERED,
+    "blocklist": _FILTERED,
+    "prohibited_content": _FILTERED,
+    "spii": _FILTERED,
+    "moderation": _FILTERED,
+    "refusal": "cut off: the model declined to go on",
+    "stop_sequence": "ended at a stop text",
+    "pause_turn": "paused by the provider: any message lets it go on",
+    "tool_calls": "ended to call a tool, and it was given none",
+    "tool_use": "ended to call a tool, and it was given none",
+    "function_call": "ended to call a tool, and it was given none",
+}
 _LONGEST = 60
 
 
@@ -50,23 +62,16 @@ def stop_words(message: Message) -> str:
         return f"cut off: {_window(message)} is full"
     if kind in _CUT:
         count = message.usage.output_tokens if message.usage else 0
-        return (
-            f"cut off at {count:,} tokens, the longest answer allowed"
+        reached = (
+            f" at {count:,} tokens, the longest answer allowed"
             if count
-            else "cut off: the longest answer was reached"
+            else ": the longest answer was reached"
         )
-    if kind in _WITHHELD:
-        return "cut off by the provider's content filter"
-    if kind == "refusal":
-        return "cut off: the model declined to go on"
-    if kind == "stop_sequence":
-        # Claude's exports call every end so.
-        return "ended at a stop text" if message.usage else ""
-    if kind == "pause_turn":
-        return "paused by the provider: any message lets it go on"
-    if kind in _TOOLS:
-        return "ended to call a tool, and it was given none"
-    return f"ended by the provider: {visible_line(reason.replace('_', ' '))[:_LONGEST]}"
+        return f"cut off{reached}"
+    if kind == "stop_sequence" and message.usage is None:
+        return ""  # Claude's exports call every end so
+    said = visible_line(reason.replace("_", " "))[:_LONGEST]
+    return _WORDS.get(kind, f"ended by the provider: {said}")
 
 
 def _fills_window(message: Message) -> bool:

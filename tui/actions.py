@@ -58,6 +58,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="pin", label="Pin message", help="Keep it in the window; p in the transcript", group="Window", slash="pin"),
     Action(id="leave_out", label="Leave message out", help="Out of the window; x in the transcript", group="Window"),
     Action(id="summary", label="Edit summary", help="Edit what stands for messages that left", group="Window", slash="summary"),
+    Action(id="count", label="Count the next prompt", help="Its tokens by the provider's own count", group="Window", slash="count", argument="[text]"),
     Action(id="cost", label="Cost", help="What this session, today and each model cost", group="Window", slash="cost"),
     Action(id="stats", label="Statistics", help="Turns, tokens and cost of each model, all days", group="Window", slash="stats"),
     Action(id="new", keys="ctrl+n", label="New session", help="Begin a new session", group="Sessions", slash="new", footer="New", priority=True),

@@ -41,3 +41,8 @@ class TuningCommands:
             await begin(self._screen, self._controller, name)
         else:
             await choose_persona(self._screen, self._controller)
+
+    async def count(self, argument: str) -> None:
+        from brim.tui.counting import count
+
+        await count(self._screen, self._controller, argument)
