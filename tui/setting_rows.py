@@ -11,7 +11,7 @@ from textual.content import Content
 from brim.core.places import Source, variable, without_secrets
 from brim.core.preferences import AT_ONCE, Preferences
 from brim.core.presets import PRESETS
-from brim.core.settings import Settings, must_be
+from brim.core.settings import Settings
 from brim.core.text import visible_line
 from brim.tui.widgets.header import cut
 
@@ -58,6 +58,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "brim": (),
 }
+_UNITS = {"s": "s", "usd": "USD"}
 _LABEL, _SOURCE = 21, 19
 _OVERRULING = (Source.OPTION, Source.ENVIRONMENT, Source.DOTENV)
 
@@ -97,10 +98,15 @@ class Row:
         strong = self.is_set or self.is_provider
         style = "$warning" if self.note else "bold" if strong else "$text-muted"
         return Content.assemble(
-            (cut(visible_line(self.label), _LABEL - 1).ljust(_LABEL), "" if strong else "$dim"),
+            (_padded(self.label, _LABEL), "" if strong else "$dim"),
             (value, style),
             (gap + cut(visible_line(self.source), _SOURCE), "$warning" if self.note else "$dim"),
         )
+
+
+def _padded(text: str, width: int) -> str:
+    kept = cut(visible_line(text), width - 1)
+    return kept + " " * (width - Content(kept).cell_length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +160,7 @@ def _setting_row(preferences: Preferences, group: str, field: str) -> Row:
     source, line = settings.source_of(field), settings.line_of(field)
     said = settings.said(field)
     description = Settings.model_fields[field].description or ""
-    words = f"{description[:1].upper()}{description[1:]}; {must_be(field)}." if description else ""
+    words = f"{description[:1].upper()}{description[1:]}."
     note = ""
     if source in _OVERRULING:
         note = f"{settings.place_of(field)} decides; what is set here counts once that is gone."
@@ -163,7 +169,7 @@ def _setting_row(preferences: Preferences, group: str, field: str) -> Row:
     return Row(
         group=group,
         name=field,
-        label=field.replace("_", " "),
+        label=_label(field),
         value="–" if said is None else _text(said),
         source=f"{'command line' if source is Source.OPTION else source}{f' line {line}' if line else ''}",
         words=f"{words} {variable(field)} sets it too.",
@@ -172,9 +178,16 @@ def _setting_row(preferences: Preferences, group: str, field: str) -> Row:
     )
 
 
+def _label(field: str) -> str:
+    stem, _, unit = field.rpartition("_")
+    return f"{stem} ({_UNITS[unit]})".replace("_", " ") if unit in _UNITS else field.replace("_", " ")
+
+
 def _text(said: object) -> str:
     if isinstance(said, bool):
         return str(said).lower()
+    if isinstance(said, float):
+        return f"{said:g}"
     return ", ".join(map(str, said)) if isinstance(said, tuple) else str(said)
 
 
@@ -197,15 +210,15 @@ def _provider_rows(preferences: Preferences, states: Mapping[str, State]) -> Ite
 def _provider_row(preferences: Preferences, provider: Provider, state: State | None) -> Row:
     key = preferences.key_place(provider)
     preset = PRESETS.get(provider.name)
-    title = f"{preset.title}: " if preset is not None else ""
+    title = f"{preset.title}, " if preset is not None else "A server of yours, "
     return Row(
         group=PROVIDERS,
         name=provider.name,
         label=provider.name,
         value=without_secrets(preferences.base_url(provider)),
         source=state.words if state is not None else "asking …",
-        words=f"{title}{provider.kind}. {f'The key is {key}.' if key else 'No key.'}"
-        + (f" {provider.place}." if provider.place else ""),
+        words=f"{title}asked by the protocol {provider.kind}. {f'The key is {key}.' if key else 'No key.'}"
+        + (f" Set up as {provider.place}." if provider.place else ""),
         note=state.trouble if state is not None else "",
         is_set=bool(provider.place),
     )

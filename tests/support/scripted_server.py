@@ -144,7 +144,7 @@ class ScriptedServer:
         self.requests: list[Request] = []
         """The requests for an answer, oldest first."""
         self.pages: dict[str, object] = {}
-        """What ``GET`` answers with, as JSON, by path; anything else is a 404."""
+        """What ``GET`` answers with by path: JSON, or what makes the `Reply`; anything else is a 404."""
         self.default: Answerer = chat("Hello.")
         self.url = ""
         self.connections = 0
@@ -199,7 +199,9 @@ class ScriptedServer:
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """Answer one request; false when the connection is of no more use."""
-        if request.method == "GET":
+        if request.method == "GET" and callable(page := self.pages.get(request.path)):
+            reply = page(request)
+        elif request.method == "GET":
             found = request.path in self.pages
             body = json.dumps(self.pages.get(request.path)).encode()
             reply = Reply(200 if found else 404, [body], content_type="application/json")

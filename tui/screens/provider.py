@@ -234,7 +234,7 @@ class ProviderScreen(ModalScreen[str | None]):
         except BrimError as error:
             self._tell(f"{error.sentence} {error.hint}".strip(), kind="error")
             return
-        self.dismiss(f"{draft.name} is saved and can be used: F4 chooses one of its models.")
+        self.dismiss(f"{draft.name} is saved and can be used: in the chat, F4 chooses one of its models.")
 
     def _remove(self) -> None:
         self.run_worker(self._removed(), group="do", exclusive=True)

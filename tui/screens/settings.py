@@ -20,6 +20,7 @@ from brim.core.places import Source
 from brim.core.preferences import AT_ONCE, Preferences
 from brim.core.presets import PRESETS
 from brim.core.provider_tables import SET_APART
+from brim.core.settings import Settings, must_be
 from brim.core.text import visible_line
 from brim.tui.pasted import typed
 from brim.tui.screens.asking import AskingScreen
@@ -28,7 +29,6 @@ from brim.tui.setting_rows import ADD, Row, State, choices, rows
 
 if TYPE_CHECKING:
     from brim.core.provider_tables import Provider
-    from brim.core.settings import Settings
 
 _KEYS = "Enter change · Del default · / filter · Ctrl+Z undo · Esc close"
 _EDITING = "Enter save · Esc back"
@@ -90,7 +90,13 @@ class SettingsScreen(ModalScreen[None]):
         with Vertical(id="dialog") as box:
             box.border_title = "Settings"
             box.border_subtitle = _KEYS
-            yield Input(self._wanted, placeholder="Type to filter", compact=True, id="settings-filter")
+            yield Input(
+                self._wanted,
+                placeholder="Type to filter",
+                compact=True,
+                select_on_focus=False,
+                id="settings-filter",
+            )
             yield OptionList(markup=False, compact=True, id="settings-list")
             yield Input(compact=True, disabled=True, id="settings-value")
             yield Static(id="settings-words")
@@ -144,9 +150,8 @@ class SettingsScreen(ModalScreen[None]):
         if row is None:
             self.words.update(Content.styled("Nothing fits.", "$dim") if not self._rows else "")
             return
-        parts = [Content(visible_line(row.words))]
-        if row.note:
-            parts.append(Content.styled(visible_line(row.note), "$warning"))
+        parts = [Content.styled(visible_line(row.note), "$warning")] if row.note else []
+        parts.append(Content(visible_line(row.words)))
         self.words.update(Content("\n").join(parts))
 
     def _tell(self, sentence: str, *, is_error: bool = False) -> None:
@@ -157,10 +162,9 @@ class SettingsScreen(ModalScreen[None]):
     def _filtered(self) -> None:
         self._draw(first=True)
 
-    @on(Input.Submitted, "#settings-filter")
     def action_filter(self) -> None:
-        """Go to the filter, or from there back to the list."""
-        (self.menu if self.narrowing.has_focus else self.narrowing).focus()
+        """Go to the filter; Enter there takes the row chosen."""
+        self.narrowing.focus()
 
     def on_key(self, event: events.Key) -> None:
         """Filter by what is typed while the list is in focus; the arrows move in the list."""
@@ -212,6 +216,7 @@ class SettingsScreen(ModalScreen[None]):
 
     # --- changing -------------------------------------------------------------------------------------
 
+    @on(Input.Submitted, "#settings-filter")
     @on(OptionList.OptionSelected)
     def _selected(self) -> None:
         row = self._row
@@ -228,7 +233,7 @@ class SettingsScreen(ModalScreen[None]):
     def _type(self, row: Row) -> None:
         self.value.disabled = False
         self.value.value = typed(self._preferences.in_file(row.name))
-        self.value.placeholder = f"{row.label}: {'empty is the default' if row.is_set else row.value}"
+        self.value.placeholder = f"{row.label}: {must_be(row.name)}; empty for the default"
         self.value.focus()
         self.query_one("#dialog").border_subtitle = _EDITING
 
