@@ -94,7 +94,7 @@ class LogFile:
             try:
                 if self._lost:
                     lost, self._lost = self._lost, 0
-                    self.write(_gap(lost))
+                    self.write(new_entry("warning", "entries_lost", lost=lost))
                 self.write(entry)
             except (OSError, ValueError):
                 self._lost += 1
@@ -137,6 +137,7 @@ class LogFile:
             os.close(descriptor)
 
 
-def _gap(lost: int) -> dict[str, Any]:
+def new_entry(level: str, event: str, **fields: Any) -> dict[str, Any]:
+    """Return an entry of this moment and this process."""
     time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return {"time": time, "level": "warning", "event": "entries_lost", "process": os.getpid(), "lost": lost}
+    return {"time": time, "level": level, "event": event, "process": os.getpid(), **fields}

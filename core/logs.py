@@ -15,7 +15,6 @@ import traceback
 from collections.abc import Collection, Mapping
 from contextvars import ContextVar
 from dataclasses import asdict
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -32,7 +31,7 @@ from brim.core.events import (
     WindowCleaned,
 )
 from brim.core.hub import Subscription
-from brim.core.log_file import LEVELS, LogFile
+from brim.core.log_file import LEVELS, LogFile, new_entry
 from brim.core.places import without_secrets
 from brim.core.types import Message
 
@@ -134,12 +133,7 @@ class Log:
     def _put(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
         if self._file is None:
             return
-        entry: dict[str, Any] = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "level": level,
-            "event": event,
-            "process": os.getpid(),
-        }
+        entry = new_entry(level, event)
         entry |= {name: self._plain(name, value) for name, value in fields.items() if value not in (None, "")}
         self._file.put(entry)
 

@@ -19,6 +19,7 @@ from brim.cli.output import put, styled, write, write_json
 from brim.cli.store_option import chosen_store
 from brim.core.catalogue import use_overrides
 from brim.core.errors import BrimError, SettingsError
+from brim.core.log_file import LogFile, log_files, new_entry
 from brim.core.overrides import FILE_NAME, load_overrides
 from brim.core.paths import Paths
 from brim.core.places import variable, without_secrets
@@ -103,6 +104,7 @@ async def _checks(paths: Paths) -> list[Check]:
         *await _providers(settings, paths),
         _local_model(settings),
         await asyncio.to_thread(_data, settings, paths.database),
+        await asyncio.to_thread(_log, settings, paths.logs),
         *_modes(paths),
         *_terminal(),
     ]
@@ -282,6 +284,24 @@ def _data_file(file: Path) -> Check:
     if not os.access(file, os.W_OK):
         return _bad("data", f"{file} cannot be written.", f"chmod 600 '{file}'", is_needed=True)
     return _good("data", f"{file}, {_size(file)}, schema {found.schema_version}, is sound.", is_needed=True)
+
+
+def _log(settings: Settings, folder: Path) -> Check:
+    """Write an entry, where there is a log: whoever runs brim is not told when that fails."""
+    if settings.log_level == "off":
+        return _fact("log", "Nothing is logged.", f"{settings.place_of('log_level')} says so.")
+    if not folder.is_dir():
+        return _fact("log", f"{folder} will be made with the first session.")
+    entry = new_entry("info", "doctor")
+    try:
+        LogFile(folder).write(entry)
+    except OSError as error:
+        mend = "Make room, or look at who may write there; brim goes on without a log."
+        return _bad("log", f"{folder} cannot be written: {error.strerror}.", mend)
+    files = [file for file in log_files(folder) if file.is_file()]
+    texts = " It holds what was said: log_messages is set." if settings.log_messages else ""
+    sizes = f"{sum(file.stat().st_size for file in files) / 1e6:,.1f} MB"
+    return _good("log", f"{files[0]}, {sizes}, can be written.{texts}")
 
 
 def _modes(paths: Paths) -> Iterator[Check]:
