@@ -9,7 +9,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -24,7 +24,7 @@ _LARGEST_KEY_BYTES = 16_384
 class KeySource:
     """One place that a key is in."""
 
-    place: str
+    place: str = field(compare=False)
     """Where a person finds it, e.g. ``GROQ_API_KEY in the environment``."""
     value: SecretStr | None = None
     command: str = ""

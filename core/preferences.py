@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from brim.core.kept_keys import Keeper, keep
 from brim.core.keys import KEY_WORDS, checked_key
 from brim.core.paths import Paths
 from brim.core.places import PROVIDERS
-from brim.core.presets import PRESETS, Kind
+from brim.core.presets import Kind
 from brim.core.provider_tables import SET_APART, Provider, table_provider
 from brim.core.reached import Reached
 from brim.core.settings import Settings, load_settings
@@ -37,8 +37,13 @@ AT_ONCE = frozenset(
 class ModelServers(Protocol):
     """Who makes agents from settings, and can ask their servers."""
 
-    def take(self, settings: Settings) -> None:
-        """Go on with other settings. Answers under way end as they began."""
+    def take(self, settings: Settings, *, renewed: Collection[str] = ()) -> None:
+        """Go on with other settings. Answers under way end as they began.
+
+        Args:
+            settings: those that hold from now on.
+            renewed: providers whose keys are fetched anew, whether or not anything else has changed.
+        """
         ...
 
     async def look_at(self, provider: Provider, settings: Settings) -> Reached:
@@ -103,10 +108,10 @@ class Preferences:
         self._options = dict(options)
         self._servers = servers
 
-    async def read(self) -> Settings:
-        """Read all places again and put in force what they say."""
+    async def read(self, *, renewed: Collection[str] = ()) -> Settings:
+        """Read all places again and put in force what they say, with the keys of ``renewed`` fetched anew."""
         self.settings = await asyncio.to_thread(load_settings, self._paths, self._options)
-        self._servers.take(self.settings)
+        self._servers.take(self.settings, renewed=renewed)
         return self.settings
 
     async def set(self, field: str, text: str) -> Settings:
@@ -183,7 +188,7 @@ class Preferences:
                 Keeper(draft.key_place), draft.name, _key_of(draft), self._paths.config
             )
         await asyncio.to_thread(self.file.change, *self._edits(draft, field, leads_to))
-        return await self.read()
+        return await self.read(renewed=[draft.name])
 
     async def remove(self, name: str) -> Settings:
         """Take a provider's table out of the file. Its key stays where it is."""
@@ -209,18 +214,16 @@ class Preferences:
         return provider, settings
 
     def _edits(self, draft: ProviderDraft, field: str, leads_to: str) -> tuple[Edit, ...]:
-        """Return the changes that write a draft: what its preset says anyway is left out."""
-        preset = PRESETS.get(draft.name)
-        is_usual = preset is not None and not preset.is_local and draft.base_url == preset.base_url
-        is_set = self._has_url_setting(draft.name) and draft.base_url == getattr(
-            self.settings, f"{draft.name}_base_url"
-        )
+        """Return the changes that write a draft: what holds anyway is left as it is."""
         path = (PROVIDERS, draft.name)
-        values = {
-            "kind": None if preset is not None and draft.kind == preset.kind else draft.kind,
-            "base_url": None if is_usual or is_set else draft.base_url.strip(),
-        }
-        edits = [Edit((*path, name), value) for name, value in values.items()]
+        there = self.settings.providers.get(draft.name)
+        edits = []
+        if there is None or draft.kind != there.kind:
+            edits.append(Edit((*path, "kind"), draft.kind))
+        # One that is looked for on this machine has a table from the moment that it is set up.
+        is_new = there is None or (not there.place and there.preset is not None and there.preset.is_local)
+        if is_new or there is None or draft.base_url != self.base_url(there):
+            edits.append(Edit((*path, "base_url"), draft.base_url.strip()))
         match draft.key_place:
             case KeyPlace.AS_IS:
                 return tuple(edits)

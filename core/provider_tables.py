@@ -68,9 +68,9 @@ class Provider:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     lacks: frozenset[str] = frozenset()
     """What its server cannot do: ``stream_options``, ``temperature``, ``system``."""
-    place: str = ""
+    place: str = field(default="", compare=False)
     """Where its table stands, empty for a preset without one."""
-    url_place: str = ""
+    url_place: str = field(default="", compare=False)
     """Where its base URL stands, empty for that of a preset."""
 
     @property

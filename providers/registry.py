@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import reduce
@@ -132,16 +141,20 @@ class Registry(AgentSource):
         self._agents[model] = agent
         self._lent.add(model)
 
-    def take(self, settings: ModelSettings) -> None:
+    def take(self, settings: ModelSettings, *, renewed: Collection[str] = ()) -> None:
         """Go on with other settings; what they leave as it is stays, with its connections.
 
         Answers under way end with the agents that they began with, which are closed with all others.
+
+        Args:
+            settings: those that hold from now on.
+            renewed: providers whose keys are fetched anew, whether or not anything else has changed.
         """
         before, self._settings = self._settings, settings
         changed = {
             name
             for name in {*before.providers, *settings.providers, *OURS}
-            if _made_of(name, before) != _made_of(name, settings)
+            if name in renewed or _made_of(name, before) != _made_of(name, settings)
         }
         for model in [one for one in self._agents if one not in self._lent]:
             if model.partition(":")[0] in changed:
@@ -152,6 +165,8 @@ class Registry(AgentSource):
             name: _server(provider, settings) if name in changed else self._servers[name]
             for name, provider in settings.providers.items()
         }
+        for name, server in self._servers.items():
+            server.profile = settings.providers[name]  # its lines in the file may be others now
         self._sort()
 
     async def look_at(self, provider: Provider, settings: ModelSettings) -> Reached:
