@@ -40,15 +40,9 @@ session_of_log: ContextVar[str] = ContextVar("session_of_log", default="")
 
 _NUMBERS = dict(zip(LEVELS, (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR), strict=True))
 _LIBRARIES = (
-    "httpx",
-    "httpcore",
-    "openai",
-    "anthropic",
-    "asyncio",
-    "PIL",
-    "pypdf",
-    "aiosqlite",
-    "markdown_it",
+    *("httpx", "httpx2", "httpcore", "httpcore2", "h11", "h2", "hpack", "openai", "anthropic", "urllib3"),
+    *("asyncio", "PIL", "pypdf", "aiosqlite", "markdown_it", "keyring", "psycopg", "boto3", "botocore"),
+    *("concurrent", "genai-prices", "opentelemetry"),
 )
 """Libraries whose entries may quote requests: of theirs only warnings are kept, without what they fill in."""
 _OF_RECORDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

@@ -116,7 +116,8 @@ async def test_what_agents_log_is_kept_and_libraries_quote_nothing(
             logger.info("looked up %d things", 3, extra={"session_id": "mine", "took_s": 0.5})
             logger.warning("odd %s", object, extra={"text": "kept?"})
             logging.getLogger("openai._base_client").debug("Request: %s", context.input)
-            logging.getLogger("httpx").info("HTTP Request: %s", context.input)
+            for name in ("httpx", "httpx2"):
+                logging.getLogger(name).info("HTTP Request: %s", context.input)
             logging.getLogger("httpx").warning("slow: %s", context.input)
             try:
                 raise ValueError(SECRET)
