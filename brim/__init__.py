@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         CleanupWantedError,
         ConnectionFailedError,
         ContextOverflowError,
+        InputTooLongError,
         NewerStoreError,
         OverloadedError,
         RateLimitError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         UsageReported,
         Waiting,
     )
+    from brim.core.limits import Limits
     from brim.core.parameters import Parameters
     from brim.core.sessions import SessionManager
     from brim.core.store.sqlite import SQLiteStore
@@ -83,6 +85,7 @@ _HOMES = {
         "CleanupWantedError",
         "ConnectionFailedError",
         "ContextOverflowError",
+        "InputTooLongError",
         "NewerStoreError",
         "OverloadedError",
         "RateLimitError",
@@ -105,6 +108,7 @@ _HOMES = {
         "UsageReported",
         "Waiting",
     ),
+    "brim.core.limits": ("Limits",),
     "brim.core.sessions": ("SessionManager",),
     "brim.core.store.sqlite": ("SQLiteStore",),
     "brim.core.types": (
@@ -147,6 +151,8 @@ __all__ = [
     "ContextTracker",
     "ContextUsage",
     "Done",
+    "InputTooLongError",
+    "Limits",
     "Message",
     "ModelInfo",
     "NewerStoreError",
