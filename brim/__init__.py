@@ -92,7 +92,7 @@ _HOMES = {
         "RefusedError",
         "RequestTimeoutError",
         "SessionBusyError",
-    "SessionNotFoundError",
+        "SessionNotFoundError",
         "SettingsError",
         "StoreError",
         "WindowFullError",
