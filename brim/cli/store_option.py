@@ -17,7 +17,7 @@ store_option = click.option(
     metavar="URL",
     expose_value=False,
     callback=_note,
-    help="Where the sessions are: sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
+    help="Where the sessions are: sqlite:///FILE, postgresql://USER@HOST/DATABASE or redis://HOST/NUMBER.",
 )
 
 

@@ -90,7 +90,7 @@ class SQLiteStore(TableStore):
 
     async def erase(self, session_ids: Iterable[str]) -> int:
         """Delete sessions for good, and the words of their messages."""
-        return await self._file.write(partial(_erase, tuple(session_ids)))
+        return await self._file.write(partial(erase_whole, tuple(session_ids)))
 
     async def lease(self, session_id: str) -> bool:
         """Take the right to write an answer in a session, or keep it."""
@@ -133,8 +133,8 @@ class SQLiteStore(TableStore):
         return None if self._writer is None else self._writer.token
 
 
-def _erase(session_ids: tuple[str, ...], file: sqlite3.Connection) -> int:
-    """Delete sessions; the newest messages before those that they answer, since SQLite follows no chain of 1,000."""
+def erase_whole(session_ids: tuple[str, ...], file: sqlite3.Connection) -> int:
+    """Delete sessions with the words of their messages; the newest messages before those that they answer, since SQLite follows no chain of 1,000."""
     for session_id in session_ids:
         while file.execute(_ERASE_SOME, (storable(session_id),)).rowcount:
             pass

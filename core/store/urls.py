@@ -1,4 +1,4 @@
-"""Which store a URL means: a file or a PostgreSQL server.
+"""Which store a URL means: a file, a PostgreSQL or a Redis server.
 
 No function here puts a password into what it returns or raises.
 """
@@ -18,9 +18,15 @@ from brim.core.errors import SettingsError
 if TYPE_CHECKING:
     from brim.core.store.protocol import SessionStore
 
-WORDS = "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+WORDS = "sqlite:///FILE, postgresql://USER@HOST/DATABASE or redis://HOST/NUMBER"
 
-_SCHEMES = {"sqlite": "sqlite", "postgresql": "postgres", "postgres": "postgres"}
+_SCHEMES = {
+    "sqlite": "sqlite",
+    "postgresql": "postgres",
+    "postgres": "postgres",
+    "redis": "redis",
+    "rediss": "redis",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class StoreUrl:
     """A URL taken apart. Only `password` is secret."""
 
     kind: str
-    """``sqlite`` or ``postgres``."""
+    """``sqlite``, ``postgres`` or ``redis``."""
     path: str
     """A file, or the name of a database; without the slash that it begins with."""
     host: str = ""
@@ -37,6 +43,8 @@ class StoreUrl:
     password: SecretStr = field(default_factory=lambda: SecretStr(""))
     options: tuple[tuple[str, str], ...] = ()
     """What stands behind the question mark."""
+    is_encrypted: bool = False
+    """Whether Redis is spoken to over TLS."""
 
     @property
     def place(self) -> str:
@@ -44,9 +52,8 @@ class StoreUrl:
         if self.kind == "sqlite":
             return self.path
         port = f":{self.port}" if self.port else ""
-        return f"{self.kind}://{self.host or 'localhost'}{port}/{self.path}".replace(
-            "postgres:", "postgresql:"
-        )
+        scheme = "postgresql" if self.kind == "postgres" else "rediss" if self.is_encrypted else "redis"
+        return f"{scheme}://{self.host or 'localhost'}{port}/{self.path}"
 
 
 def parse_url(url: str) -> StoreUrl:
@@ -65,7 +72,7 @@ def parse_url(url: str) -> StoreUrl:
     except ValueError:
         raise ValueError("not a URL") from None
     kind = _SCHEMES.get(parts.scheme)
-    path = unquote(parts.path.removeprefix("/"))
+    path = unquote(parts.path.removeprefix("/")) or ("0" if kind == "redis" else "")
     if kind is None or not path or not url.isprintable() or parts.fragment or "\x00" in unquote(url):
         raise ValueError("not the URL of a store")
     if kind == "sqlite" and (parts.netloc or options):
@@ -78,6 +85,7 @@ def parse_url(url: str) -> StoreUrl:
         user=unquote(parts.username or ""),
         password=SecretStr(unquote(parts.password or "") or options.pop("password", "")),
         options=tuple(options.items()),
+        is_encrypted=parts.scheme == "rediss",
     )
 
 
@@ -111,6 +119,11 @@ def make_store(url: SecretStr | None, default: Path) -> SessionStore:
 
         return SQLiteStore(file)
     place = parse_url(url.get_secret_value())
+    if place.kind == "redis":
+        _check_installed("redis", "Redis", "redis")
+        from brim.core.store.redis.store import RedisStore
+
+        return RedisStore(place)
     _check_installed("psycopg", "PostgreSQL", "postgres")
     from brim.core.store.postgres.store import PostgresStore
 
@@ -124,10 +137,16 @@ def look_at(url: SecretStr) -> str:
         SettingsError: the packages that it needs are not installed.
         StoreError: the server cannot be used, or a newer brim has changed its data.
     """
-    _check_installed("psycopg", "PostgreSQL", "postgres")
-    from brim.core.store.postgres.checkup import check_up
+    place = parse_url(url.get_secret_value())
+    if place.kind == "redis":
+        _check_installed("redis", "Redis", "redis")
+        from brim.core.store.redis import checkup as redis_checkup
 
-    return check_up(parse_url(url.get_secret_value()))
+        return redis_checkup.check_up(place)
+    _check_installed("psycopg", "PostgreSQL", "postgres")
+    from brim.core.store.postgres import checkup
+
+    return checkup.check_up(place)
 
 
 def _check_installed(module: str, name: str, extra: str) -> None:

@@ -12,15 +12,22 @@ from brim.core.errors import StoreError
 from brim.core.store.protocol import SessionStore
 from brim.core.store.urls import make_store
 from brim.core.types import new_id
-from tests.support.store_servers import PostgresServer
+from tests.support.store_servers import PostgresServer, RedisServer
 
-KINDS = ("sqlite", "postgres")
+KINDS = ("sqlite", "postgres", "redis")
 Opening = Callable[[], Awaitable[SessionStore]]
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     server = PostgresServer()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    server = RedisServer()
     yield server
     server.remove()
 
@@ -35,6 +42,8 @@ def url(kind: str, request: pytest.FixtureRequest, tmp_path) -> str:
     """The URL of a store that nobody has used."""
     if kind == "postgres":
         return request.getfixturevalue("postgres").url(f"t_{new_id()}", lease=1)
+    if kind == "redis":
+        return request.getfixturevalue("redis").url(f"t_{new_id()}", lease=1)
     return f"sqlite:///{tmp_path / 'brim.db'}"
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL as a process of its own, on a free port, with a data folder that goes away."""
+"""PostgreSQL and Redis as processes of their own, on free ports, with data folders that go away."""
 
 from __future__ import annotations
 
@@ -134,3 +134,74 @@ class PostgresServer:
 
         query = urlencode({"schema": schema, **options})
         return f"postgresql://brim:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/brim?{query}"
+
+
+class RedisServer:
+    """A server with a password, which writes everything to its disk."""
+
+    def __init__(self) -> None:
+        self._program = shutil.which("redis-server") or ""
+        if not self._program:
+            missing("Redis", "redis-server")
+        self._folder = Path(tempfile.mkdtemp(prefix="brim-redis-"))
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        settings = {
+            "port": self.port,
+            "bind": "127.0.0.1",
+            "dir": self._folder,
+            "requirepass": PASSWORD,
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "save": "",
+        }
+        options = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._program, *options], stdout=log, stderr=log, cwd=self._folder, start_new_session=True
+            )
+        import redis
+
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                with self.connected() as client:
+                    client.ping()
+            except redis.ConnectionError:  # also while it reads what it had
+                assert self._process.poll() is None and time.monotonic() < end, self.log()
+                time.sleep(0.02)
+            else:
+                return
+
+    def connected(self):
+        """Connect to look from outside."""
+        import redis
+
+        return redis.Redis(host="127.0.0.1", port=self.port, password=PASSWORD)
+
+    def stop(self) -> None:
+        """Stop the server at once, its connections with it."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait(PATIENCE_S)
+
+    def remove(self) -> None:
+        """Stop the server and take its data away."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def log(self) -> str:
+        """Return what the server has said."""
+        return (self._folder / "log").read_text(errors="replace")
+
+    def url(self, prefix: str, **options: object) -> str:
+        """Return the URL of a store."""
+        from urllib.parse import quote, urlencode
+
+        query = urlencode({"prefix": prefix, **options})
+        return f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/0?{query}"
