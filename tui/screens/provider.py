@@ -148,7 +148,8 @@ class ProviderScreen(ModalScreen[str | None]):
     def _first_place(self) -> KeyPlace:
         if self._key:
             return KeyPlace.AS_IS
-        wants_none = self._preset is not None and self._preset.is_local
+        is_set_up = self._provider is not None and bool(self._provider.place)
+        wants_none = self._preset.is_local if self._preset is not None else is_set_up
         return KeyPlace.NONE if wants_none else KeyPlace.FILE
 
     def _places(self, *, has_keyring: bool) -> list[tuple[str, KeyPlace]]:
