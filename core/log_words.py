@@ -53,7 +53,7 @@ def field_lines(entry: LogEntry) -> list[tuple[str, str]]:
 def _line(value: Any) -> str:
     if isinstance(value, list):
         return visible_line(", ".join(map(str, value)))
-    return visible_line(str(value))
+    return visible_line(str(value).lower() if isinstance(value, bool) else str(value))
 
 
 def _parts(fields: Mapping[str, Any]) -> Iterator[str]:
