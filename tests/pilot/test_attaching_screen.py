@@ -323,7 +323,7 @@ async def test_a_message_that_is_too_long_is_offered_to_go_as_a_file(files: Path
         await wait_until(pilot, lambda: isinstance(app.screen, DecidingScreen))
         assert "and 200 are the most" in screen_text(app)
         assert app.chat.composer.draft == text
-        await pilot.press("down", "enter")
+        await pilot.press("down", "down", "enter")
         await wait_until(pilot, lambda: app.screen is app.chat)
         assert app.chat.composer.draft == text
         await pilot.press("enter")

@@ -129,6 +129,7 @@ async def test_a_failure_stands_on_the_turn_with_the_text_that_came(gated):
         "hint": "Try again.",
         "retryable": True,
         "retry_after_s": 3.0,
+        "status": None,
     }
     assert [m.content for m in await manager.transcript(session.id)] == ["go", "partial"]
 
