@@ -226,8 +226,8 @@ class TurnRunner:
         await self._lease(session)
         waiting = self._waiting.get(session.id)
         turn = waiting.pop(0) if waiting else Turn(session.id)
-        await self._start(session, turn, asked=asked, cleanup=cleanup)
-        await self._set_queue(session.id, tuple(rest))
+        await self._start(session, turn, asked=asked, cleanup=cleanup, queued=tuple(rest))
+        self._publish(QueueChanged(session_id=session.id, prompts=tuple(rest)))
 
     async def _start(
         self,
@@ -236,11 +236,12 @@ class TurnRunner:
         *,
         asked: QueuedPrompt | Message,
         cleanup: bool | None,
+        queued: tuple[QueuedPrompt, ...] | None = None,
     ) -> None:
         """Store the prompt (unless it is there as a message) and an empty answer, and start the task of the turn."""
         await self._lease(session)
         try:
-            await self._begin(session, turn, asked=asked, cleanup=cleanup)
+            await self._begin(session, turn, asked=asked, cleanup=cleanup, queued=queued)
         except BaseException:
             await self._store.release(session.id)
             raise
@@ -262,6 +263,7 @@ class TurnRunner:
         *,
         asked: QueuedPrompt | Message,
         cleanup: bool | None,
+        queued: tuple[QueuedPrompt, ...] | None = None,
     ) -> None:
         if session.model is None:
             session = await self._store.update_session(session.id, model=await self._agents.default_model())
@@ -277,7 +279,7 @@ class TurnRunner:
                 session_id=session.id,
                 parent_id=session.head_id,
             )
-            await self._store.add_message(prompt)
+            await self._store.add_message(prompt, queued=queued)
             prompt = prompt.model_copy(
                 update={"attachments": tuple(one.bare() for one in prompt.attachments)}
             )

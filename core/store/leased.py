@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
@@ -15,7 +15,7 @@ from brim.core.store import leases, message_table, session_table
 from brim.core.store.connection import Worker
 from brim.core.store.tables import TableStore
 from brim.core.store.urls import StoreUrl
-from brim.core.types import Message, Session, Status
+from brim.core.types import Message, QueuedPrompt, Session, Status
 
 LEASE_S = 30.0
 """How long an answer belongs to the store that writes it if that is not heard of, in seconds."""
@@ -87,14 +87,14 @@ class LeasedStore(TableStore):
         work = partial(leases.release, session_id, self._id)
         await self._change(session_id, work, is_synced=False)
 
-    async def add_message(self, message: Message) -> Session:
+    async def add_message(self, message: Message, *, queued: Sequence[QueuedPrompt] | None = None) -> Session:
         """Keep a message and make it its session's head; an answer that is being written needs the lease.
 
         Raises:
             SessionBusyError: another store has the lease. Nothing was stored.
         """
         if message.status is not Status.STREAMING:
-            return await super().add_message(message)
+            return await super().add_message(message, queued=queued)
         is_kept = message.session_id in self._leased
         work = partial(_begin_answer, message.model_copy(), self._id, self._lease_s, is_kept)
         session = await self._change(message.session_id, work)

@@ -28,7 +28,7 @@ from brim.core.store.rows import (
     to_json,
     to_micros,
 )
-from brim.core.types import ContextRow, Message, OutlineRow, PromptParts, Session, Status, now
+from brim.core.types import ContextRow, Message, OutlineRow, PromptParts, QueuedPrompt, Session, Status, now
 from brim.core.usage import Usage
 
 _PROMPTS_LOOKED_AT = 50
@@ -58,8 +58,21 @@ _NOT_OF_THE_END = frozenset(
 )
 
 
-def add(message: Message, writer: str | None, file: sqlite3.Connection) -> Session:
-    """Add a message as its session's head. ``writer`` is the mark of who writes it if it is streaming."""
+def add(
+    message: Message,
+    writer: str | None,
+    file: sqlite3.Connection,
+    *,
+    queued: Sequence[QueuedPrompt] | None = None,
+) -> Session:
+    """Add a message as its session's head.
+
+    Args:
+        message: the message.
+        writer: the mark of who writes it if it is streaming.
+        file: where.
+        queued: what the session's queue becomes; ``None`` leaves it as it is.
+    """
     values = message_values(message)
     if message.status is Status.STREAMING:
         values["writer"] = writer
@@ -79,6 +92,8 @@ def add(message: Message, writer: str | None, file: sqlite3.Connection) -> Sessi
     )
     if message.parent_id != before.head_id or message.receipt is not None:
         session_table.recount(before.id, file)
+    if queued is not None:
+        return session_table.update(before.id, {"queued": queued}, file)
     return session_table.get(before.id, file)
 
 

@@ -18,6 +18,7 @@ from brim.core.types import (
     Message,
     OutlineRow,
     PromptParts,
+    QueuedPrompt,
     Session,
     SessionFilter,
     ToolCall,
@@ -203,8 +204,10 @@ class SessionStore(Protocol):
 
     # messages
 
-    async def add_message(self, message: Message) -> Session:
+    async def add_message(self, message: Message, *, queued: Sequence[QueuedPrompt] | None = None) -> Session:
         """Keep a message and make it its session's head; returns the session with its new totals.
+
+        ``queued`` is what the session's queue becomes at once, where the message comes from there.
 
         An answer with status ``streaming`` is marked as written by this store, and needs the `lease`, which is taken
         along; where another store has it `SessionBusyError` is raised, and nothing was stored.

@@ -38,6 +38,7 @@ from brim.core.types import (
     Message,
     OutlineRow,
     PromptParts,
+    QueuedPrompt,
     Session,
     SessionFilter,
     ToolCall,
@@ -134,9 +135,9 @@ class TableStore:
 
     # --- messages -------------------------------------------------------------------------------------
 
-    async def add_message(self, message: Message) -> Session:
+    async def add_message(self, message: Message, *, queued: Sequence[QueuedPrompt] | None = None) -> Session:
         """Keep a message and make it its session's head."""
-        work = partial(message_table.add, message.model_copy(), self._mark)
+        work = partial(message_table.add, message.model_copy(), self._mark, queued=queued)
         session = await self._change(message.session_id, work)
         self._words_changed()
         return session
