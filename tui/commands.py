@@ -186,10 +186,12 @@ class Commands(LibraryCommands, TuningCommands):
     # --- answers --------------------------------------------------------------------------------------
 
     async def welcome(self, _: str) -> None:
-        from brim.tui.screens.welcome import WelcomeScreen
+        from brim.tui.screens.welcome import SETTINGS, WelcomeScreen
 
         found = await self._app.push_screen_wait(WelcomeScreen(self._controller.manager))
-        if found is not None:
+        if found == SETTINGS:
+            await self.settings("")
+        elif found is not None:
             await self._controller.set_model(found)
 
     async def model(self, argument: str) -> None:

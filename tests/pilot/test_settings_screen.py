@@ -21,6 +21,7 @@ from brim.tui.screens.deciding import DecidingScreen
 from brim.tui.screens.picker import PickerScreen
 from brim.tui.screens.provider import ProviderScreen
 from brim.tui.screens.settings import SettingsScreen
+from brim.tui.screens.welcome import WelcomeScreen
 from tests.support.hostile import HOSTILE, assert_clean
 from tests.support.keyrings import MemoryKeyring, SilentKeyring, system_keyring
 from tests.support.llama_server import LlamaServer, llama
@@ -347,6 +348,43 @@ async def test_a_provider_is_changed_and_removed_with_the_mouse(paths: Paths) ->
         await wait_until(pilot, lambda: app.screen is screen, "the settings again")
         assert "providers" not in paths.config_file.read_text()
         assert "# mine\nmax_retries = 3  # enough\n" in paths.config_file.read_text()
+
+
+async def test_a_value_left_as_it_is_changes_nothing(paths: Paths) -> None:
+    async with app_on(paths) as (app, pilot):
+        screen = await opened(app, pilot, "seed")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: screen.value.has_focus, "the line to type in")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: not screen.value.has_focus, "the list")
+        assert told(app) == ""
+    assert not paths.config_file.exists()
+
+
+async def test_the_welcome_leads_here_and_the_first_provider_answers(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIM_LOCAL_MODEL", str(paths.config / "none.gguf"))
+    async with ScriptedServer() as server, app_on(paths) as (app, pilot):
+        server.pages["/v1/models"] = {"data": [{"id": "one"}]}
+        await wait_until(pilot, lambda: isinstance(app.screen, WelcomeScreen), "the welcome")
+        await pilot.press("s")
+        await wait_until(pilot, lambda: isinstance(app.screen, SettingsScreen), "the settings")
+        assert isinstance(app.screen, SettingsScreen)
+        await wait_until(pilot, lambda: app.screen.menu.highlighted is not None, "the rows")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: isinstance(app.screen, PickerScreen), "what can be added")
+        await pilot.press(*"chat", "enter")
+        await wait_until(pilot, lambda: isinstance(app.screen, ProviderScreen), "the form")
+        assert isinstance(app.screen, ProviderScreen)
+        app.screen.typed_name.value, app.screen.url.value = "work", server.openai_url
+        app.screen.place.value = KeyPlace.NONE
+        await pilot.press("ctrl+s")
+        await wait_until(pilot, lambda: isinstance(app.screen, SettingsScreen), "the settings again")
+        await pilot.press("escape")
+        await sees(app, pilot, "work:one")
+        await ask(app, pilot, "Hi")
+        await sees(app, pilot, "Hello.")
 
 
 async def test_the_default_model_of_an_empty_session_is_taken_at_once(paths: Paths) -> None:

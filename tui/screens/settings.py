@@ -19,7 +19,6 @@ from brim.core.errors import BrimError
 from brim.core.places import Source
 from brim.core.preferences import AT_ONCE, Preferences
 from brim.core.presets import PRESETS
-from brim.core.provider_tables import SET_APART
 from brim.core.settings import Settings, must_be
 from brim.core.text import visible_line
 from brim.tui.pasted import typed
@@ -263,7 +262,10 @@ class SettingsScreen(ModalScreen[None]):
     @on(Input.Submitted, "#settings-value")
     async def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if (row := self._row) is not None and await self._keep(row.name, event.value):
+        row = self._row
+        if row is None or event.value.strip() == self._preferences.in_file(row.name):
+            self.action_close()
+        elif await self._keep(row.name, event.value):
             self._leave_line()
 
     async def _keep(self, name: str, text: str) -> bool:
@@ -341,7 +343,7 @@ class SettingsScreen(ModalScreen[None]):
 
     def _offered(self) -> list[Choice]:
         """Return what can be added: those known by name that are not set up, then any other server."""
-        there = {one.name for one in self._preferences.listed()} - set(SET_APART)
+        there = {one.name for one in self._preferences.listed()}
         named = [
             Choice(name, preset.title, "runs on this machine" if preset.is_local else preset.key_env)
             for name, preset in PRESETS.items()

@@ -14,20 +14,24 @@ from textual.widgets import Static
 if TYPE_CHECKING:
     from brim.core.sessions import SessionManager
 
+SETTINGS = "(settings)"
+"""What is returned where the person wants to set up a provider in the app."""
+
 _WAYS = (
-    ("OPENAI_API_KEY", "your key for OpenAI"),
-    ("ANTHROPIC_API_KEY", "your key for Anthropic"),
+    ("S: the settings", "choose a provider, enter your key, test it"),
+    ("OPENAI_API_KEY or ANTHROPIC_API_KEY", "your key for OpenAI or Anthropic"),
     ("OPENAI_BASE_URL", "the address of a server that speaks OpenAI's protocol, such as\nllama.cpp, Ollama, vLLM or LM Studio"),
     ("pip install 'brim[local]'", "a small model that runs on this machine, without key or network"),
 )  # fmt: skip
 
 
 class WelcomeScreen(ModalScreen[str | None]):
-    """Returns the model that has been found, or ``None`` when the person goes on without one."""
+    """Returns the model that has been found or `SETTINGS`, ``None`` when the person goes on without one."""
 
     CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,r", "check", "Check again", id="welcome_check", show=False),
+        Binding("s", f"dismiss('{SETTINGS}')", "Settings", id="welcome_settings", show=False),
         Binding("escape", "dismiss(None)", "Later", id="welcome_later", show=False),
     ]
 
@@ -48,11 +52,11 @@ class WelcomeScreen(ModalScreen[str | None]):
             ]
         parts += [
             Content(""),
-            Content("In the environment, in .env or in config.toml; see `brim doctor`."),
+            Content("The names stand in the environment, .env or config.toml; see `brim doctor`."),
         ]
         with Vertical(id="dialog") as box:
             box.border_title = "Welcome to brim"
-            box.border_subtitle = "Enter check again · Esc later · Ctrl+Q quit"
+            box.border_subtitle = "S settings · Enter check again · Esc later · Ctrl+Q quit"
             yield Static(Content("\n").join(parts))
             yield Static("", id="found")
 
