@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from brim._version import __version__
 
 if TYPE_CHECKING:
-    from brim.core.agent import AgentInterface, AgentSource
+    from brim.core.agent import AgentInterface, AgentSource, Counted
     from brim.core.attaching import AttachmentError, read_file, text_attachment
     from brim.core.attachments import Attachment
     from brim.core.budgets import BudgetError
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from brim.providers.scripted import ScriptedAgent
 
 _HOMES = {
-    "brim.core.agent": ("AgentInterface", "AgentSource"),
+    "brim.core.agent": ("AgentInterface", "AgentSource", "Counted"),
     "brim.core.attaching": ("AttachmentError", "read_file", "text_attachment"),
     "brim.core.attachments": ("Attachment",),
     "brim.core.parameters": ("Parameters",),
@@ -150,6 +150,7 @@ __all__ = [
     "ContextOverflowError",
     "ContextTracker",
     "ContextUsage",
+    "Counted",
     "Done",
     "InputTooLongError",
     "Limits",
