@@ -40,12 +40,12 @@ class Admission:
         agents: AgentSource,
         ledger: Ledger,
         cleaner: Cleaner,
-        budgets: Budgets | None,
+        budgets: Budgets,
         publish: Callable[[TurnEvent], None],
         *,
         limits: Limits,
     ) -> None:
-        self._limits = limits
+        self.limits = limits
         self._agents = agents
         self._ledger = ledger
         self._cleaner = cleaner
@@ -66,7 +66,7 @@ class Admission:
         if session.model is None:
             return
         is_quick = self._cleaner.mode is CleanupMode.AUTO and cleanup is None
-        if not is_quick or self._budgets is not None:
+        if not is_quick or self._budgets.is_set:
             await self.meet(session.model)
             usage = await self._ledger.usage(session)
         else:
@@ -80,12 +80,12 @@ class Admission:
         _hold_alone(session.model, usage)
         if not is_quick:
             await self._hold_against_window(session, usage, draft, cleanup)
-        if self._budgets is not None and not over_budget:
+        if self._budgets.is_set and not over_budget:
             await self._hold_against_budgets(session, await self._ledger.quote(session, weight))
 
     def check_length(self, text: str) -> None:
         """Raise `InputTooLongError` where the text of a prompt has more characters than it may have."""
-        self._limits.check_input(text)
+        self.limits.check_input(text)
 
     async def look(self, model: str | None, attachments: Iterable[Attachment]) -> None:
         """Raise `AttachmentError` where there is an image among them and the model sees none."""
@@ -95,6 +95,7 @@ class Admission:
             return
         try:
             agent = await self._agents.agent_for(model)
+            await agent.window_tokens()  # a server that was asked knows better than the model's name
         except AgentError:  # the turn will say so
             return
         if "image" not in agent.sees:

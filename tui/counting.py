@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from brim.core.counting import NextPrompt
     from brim.tui.controller import ChatController
     from brim.tui.screens.chat import ChatScreen
+
+SOON_S = 1.0
+"""What takes longer is said to be under way, in seconds."""
 
 
 async def count(screen: ChatScreen, controller: ChatController, text: str) -> None:
@@ -22,9 +26,14 @@ async def count(screen: ChatScreen, controller: ChatController, text: str) -> No
     files = await screen.attaching.take(draft) if draft.strip() else ()
     if files is None:
         return
-    screen.brim.tell("Counting …")
-    counted = await controller.manager.counting.next_prompt(controller.shown_session().id, draft, files)
-    screen.brim.tell(words_of(counted))
+    session = controller.shown_session()
+    counting = asyncio.ensure_future(controller.manager.counting.next_prompt(session.id, draft, files))
+    try:
+        if not (await asyncio.wait({counting}, timeout=SOON_S))[0]:
+            screen.brim.tell("Counting …")
+        screen.brim.tell(words_of(await counting))
+    finally:
+        counting.cancel()
 
 
 def words_of(counted: NextPrompt) -> str:
