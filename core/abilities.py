@@ -32,7 +32,10 @@ _FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
         r"llava|bakllava|moondream|minicpm-?[vo]|smolvlm|internvl|-vl\b|vl[:-]\d|vision|multimodal|gemma-?[3-9]|paligemma",
         frozenset({"images"}),
     ),
-    (r"deepseek-(?:r|reason|v3\.[1-9]|v[4-9])|qwen-?3|glm-[45]|kimi-k2.*thinking|minimax-m", _THINKS_AND_ACTS),
+    (
+        r"deepseek-(?:r|reason|v3\.[1-9]|v[4-9])|qwen-?3|glm-[45]|kimi-k2.*thinking|minimax-m",
+        _THINKS_AND_ACTS,
+    ),
     (
         r"gpt-4|gpt-3\.5|m[ia][sx]tral|ministral|llama-?3|qwen-?2|deepseek|grok|command-|kimi|hermes|granite",
         frozenset({"tools"}),

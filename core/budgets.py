@@ -107,6 +107,11 @@ class Budgets:
         self.session_usd = session_usd
         self.day_usd = day_usd
 
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a budget at all."""
+        return self.session_usd is not None or self.day_usd is not None
+
     async def check(self, session: Session, quote: Quote) -> str:
         """Return a warning where a budget is nearly used up, else an empty text.
 

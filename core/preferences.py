@@ -29,6 +29,7 @@ AT_ONCE = frozenset(
         *("default_model", "theme", "cleanup_mode", "timeout_s", "max_retries"),
         *("temperature", "top_p", "stop", "seed", "reasoning_effort"),
         *("local_model", "local_threads", "local_window"),
+        *("system_prompt", "session_budget_usd", "day_budget_usd", "max_input_chars"),
     }
 )
 """The settings that take effect in a brim that runs. The others do with the next start."""

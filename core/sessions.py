@@ -111,9 +111,8 @@ class SessionManager:
             store, self._ledger, self._hub.publish, rules=rules, mode=cleanup_mode, writer=writer
         )
         self.budgets = Budgets(store, session_usd=session_budget_usd, day_usd=day_budget_usd)
-        budgets = self.budgets if session_budget_usd or day_budget_usd else None
-        self._admission = Admission(
-            self.agents, self._ledger, self._cleaner, budgets, self._hub.publish, limits=limits
+        self.admission = Admission(
+            self.agents, self._ledger, self._cleaner, self.budgets, self._hub.publish, limits=limits
         )
         self._turns = TurnRunner(
             store,
@@ -121,7 +120,7 @@ class SessionManager:
             agents=self.agents,
             ledger=self._ledger,
             cleaner=self._cleaner,
-            admission=self._admission,
+            admission=self.admission,
             silence_s=silence_s,
         )
         self.branches = Branches(store, self._hub.publish, turns=self._turns, ledger=self._ledger)
@@ -130,7 +129,7 @@ class SessionManager:
         self.counting = Counting(store, self.agents, self._ledger, self._cleaner)
         self.searching = Search(store)
         self.neighbours = Neighbours(store, self._hub.publish)
-        self._default_system_prompt = default_system_prompt
+        self.default_system_prompt = default_system_prompt
 
     async def open(self) -> Recovered:
         """Open the store; returns what it found of an earlier crash. Raises `StoreError`."""
@@ -162,7 +161,7 @@ class SessionManager:
         session = Session(
             model=self.agents.resolve(model) if model else await self.agents.default_model(),
             title=title,
-            system_prompt=self._default_system_prompt if system_prompt is None else system_prompt,
+            system_prompt=self.default_system_prompt if system_prompt is None else system_prompt,
             owner=owner,
         )
         await self._store.add_session(session)
@@ -339,7 +338,7 @@ class SessionManager:
         """Return what sending a prompt now takes, in tokens and money."""
         session = await self._store.session(session_id)
         if session.model:
-            await self._admission.meet(session.model)
+            await self.admission.meet(session.model)
         return await self._ledger.quote_prompt(session, text, attachments)
 
     async def spending(self, since: date | None = None) -> list[Spending]:

@@ -115,7 +115,7 @@ class ChatController:
         for session_id in self.manager.running():
             self._screen.sessions.mark(session_id, streaming=True)
         self._watch(everything, AllSessionsView(self._screen, self))
-        await self._show_limits()
+        await self.show_limits()
         if self._next.model is None:
             self._next.model = await self.manager.default_model()
         if wanted is None:
@@ -127,7 +127,7 @@ class ChatController:
             await self.open(session.id, keeps_typed=True)
         self._screen.composer.fill_recall(await self.manager.prompts(limit=200))
 
-    async def _show_limits(self) -> None:
+    async def show_limits(self) -> None:
         """Tell the meters what today has taken, what may be spent and who decides about cleanups."""
         total, budgets = await self.manager.today(), self.manager.budgets
         for meter in self._screen.meters:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from brim.core.cleanup import CleanupMode
@@ -10,6 +11,7 @@ from brim.tui.choosing import pick_model
 from brim.tui.screens.settings import SettingsScreen
 
 if TYPE_CHECKING:
+    from brim.core.sessions import SessionManager
     from brim.core.settings import Settings
     from brim.tui.controller import ChatController
     from brim.tui.screens.chat import ChatScreen
@@ -34,13 +36,13 @@ async def show_settings(screen: ChatScreen, controller: ChatController, wanted: 
         return
     before = held = preferences.settings
 
-    def took(settings: Settings) -> None:
+    async def took(settings: Settings) -> None:
         nonlocal held
         if settings.theme != held.theme and settings.theme in app.theme_names and settings.theme is not None:
             app.theme = settings.theme
-        if settings.cleanup_mode != held.cleanup_mode:
-            controller.manager.cleanup_mode = CleanupMode(settings.cleanup_mode)
+        _put_in_force(controller.manager, settings, held)
         held = settings
+        await controller.show_limits()
 
     async def choose_model(title: str, now: str) -> str | None:
         return await pick_model(app, controller, title, now)
@@ -55,3 +57,14 @@ async def show_settings(screen: ChatScreen, controller: ChatController, wanted: 
         model = await controller.manager.default_model()
         if model is not None and model != controller.model:
             await controller.set_model(model)
+
+
+def _put_in_force(manager: SessionManager, settings: Settings, before: Settings) -> None:
+    """Tell the manager what its agents are not made from."""
+    if settings.cleanup_mode != before.cleanup_mode:  # the person may have chosen another for this time
+        manager.cleanup_mode = CleanupMode(settings.cleanup_mode)
+    manager.default_system_prompt = settings.system_prompt
+    manager.budgets.session_usd = settings.session_budget_usd
+    manager.budgets.day_usd = settings.day_budget_usd
+    manager.limits = replace(manager.limits, max_input_chars=settings.max_input_chars)
+    manager.admission.limits = manager.limits

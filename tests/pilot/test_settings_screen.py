@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
 from brim.cli.assembly import connect
+from brim.core.errors import InputTooLongError
 from brim.core.paths import Paths
 from brim.core.preferences import KeyPlace, Preferences
 from brim.core.sessions import SessionManager
@@ -278,14 +279,37 @@ async def test_where_a_value_comes_from_is_told_and_what_does_not_show_at_once(
         await wait_until(pilot, lambda: screen.value.has_focus, "the line to type in")
         await pilot.press("1", "enter")
         await says(app, pilot, "But BRIM_TEMPERATURE in the environment still decides.")
-        screen.narrowing.value = "one session may"
-        await wait_until(pilot, lambda: list(screen._rows) == ["session_budget_usd"], "the budget")
+        screen.narrowing.value = "within a minute"
+        await wait_until(pilot, lambda: list(screen._rows) == ["requests_per_minute"], "the limit")
         screen.menu.focus()
         await pilot.press("enter", "5", "enter")
         await says(app, pilot, "It takes effect with the next start of brim.")
         shown = set(Settings.model_fields)
         screen.narrowing.value = ""
         await wait_until(pilot, lambda: shown <= set(screen._rows), "every setting")
+
+
+async def test_budgets_prompts_and_lengths_hold_from_the_next_message_on(paths: Paths) -> None:
+    async with app_on(paths, size=(120, 40)) as (app, pilot):
+        screen = await opened(app, pilot)
+        for name, text in (
+            ("default_model", "scripted:echo"),
+            ("max_input_chars", "20"),
+            ("system_prompt", "Be brief."),
+            ("day_budget_usd", "7.5"),
+            ("cleanup_mode", "off"),
+        ):
+            assert await screen._keep(name, text), told(app)
+            assert "next start" not in told(app)
+        await pilot.press("escape")
+        await sees(app, pilot, "$7.50")
+        manager = app.manager
+        assert manager is not None
+        assert manager.cleanup_mode.value == "off"
+        session = await manager.create()
+        assert session.system_prompt == "Be brief."
+        with pytest.raises(InputTooLongError):
+            await manager.send(session.id, "x" * 21)
 
 
 async def test_a_file_broken_by_hand_is_told_with_its_line_and_what_held_still_does(paths: Paths) -> None:

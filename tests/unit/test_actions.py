@@ -14,7 +14,9 @@ def test_ids_keys_and_commands_are_unique():
 
 
 def test_the_commands_of_this_release_are_there():
-    wanted = "help new switch model system clear rename delete export log stop retry find theme copy exit quit"
+    wanted = (
+        "help new switch model system clear rename delete export log stop retry find theme copy exit quit"
+    )
     wanted += " context cleanup pin summary count cost stats search title archive tag bin edit regenerate fork import origin attach parameters set persona settings"
     assert {action.slash for action in ACTIONS if action.slash} == set(wanted.split())
 

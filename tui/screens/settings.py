@@ -69,7 +69,7 @@ class SettingsScreen(ModalScreen[None]):
         self,
         preferences: Preferences,
         *,
-        took: Callable[[Settings], None],
+        took: Callable[[Settings], Awaitable[None]],
         choose_model: Callable[[str, str], Awaitable[str | None]],
         themes: Sequence[str],
         wanted: str = "",
@@ -105,7 +105,7 @@ class SettingsScreen(ModalScreen[None]):
         """Read the places again, then ask the servers."""
         self.menu.focus()
         try:
-            self._took(await self._preferences.read())
+            await self._took(await self._preferences.read())
         except BrimError as error:
             self._tell(f"{_whole(error)} What held before still does.", is_error=True)
         self._draw(first=True)
@@ -275,7 +275,7 @@ class SettingsScreen(ModalScreen[None]):
         except BrimError as error:
             self._tell(_whole(error), is_error=True)
             return False
-        self._took(settings)
+        await self._took(settings)
         self._draw()
         what = "Saved" if text.strip() else "Taken out of config.toml"
         when = "" if name in AT_ONCE else " It takes effect with the next start of brim."
@@ -307,7 +307,7 @@ class SettingsScreen(ModalScreen[None]):
             self._tell(_whole(error), is_error=True)
             return
         if is_undone:
-            self._took(self._preferences.settings)
+            await self._took(self._preferences.settings)
             self._look_at_servers()
         self._tell("Undone." if is_undone else "There is nothing to undo here.")
         self._draw()
@@ -337,7 +337,7 @@ class SettingsScreen(ModalScreen[None]):
         sentence = await self.app.push_screen_wait(ProviderScreen(self._preferences, name, kind=kind or None))
         if sentence is None:
             return
-        self._took(self._preferences.settings)
+        await self._took(self._preferences.settings)
         self._tell(f"{sentence} Ctrl+Z undoes.")
         self._look_at_servers()
 
