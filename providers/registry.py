@@ -35,7 +35,6 @@ from brim.providers.listing import AnyServer, LocalServers, models_of, served
 from brim.providers.local import BUNDLED_MODEL, LocalAgent, find_model, is_installed
 from brim.providers.names import CUSTOM, OURS, model_id
 from brim.providers.openai import OpenAIAgent, OpenAIServer
-from brim.providers.reaching import reach
 from brim.providers.scripted import ScriptedAgent
 
 GENERAL_MODELS = {name: preset.general_model for name, preset in PRESETS.items() if preset.general_model}
@@ -175,6 +174,8 @@ class Registry(AgentSource):
         Raises:
             AgentError: it does not tell them.
         """
+        from brim.providers.reaching import reach  # it brings an HTTP client, which the start can do without
+
         return await reach(_server(provider, settings))
 
     def resolve(self, name: str) -> str:
