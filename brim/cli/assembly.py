@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -20,7 +20,6 @@ from brim.core.logs import Log
 from brim.core.overrides import Overrides, load_overrides
 from brim.core.pace import paced
 from brim.core.paths import Paths
-from brim.core.preferences import Preferences
 from brim.core.sessions import SessionManager
 from brim.core.settings import Settings, load_settings
 from brim.core.store.protocol import Recovered
@@ -28,6 +27,9 @@ from brim.core.store.sqlite import SQLiteStore
 from brim.core.store.urls import make_store
 from brim.providers.custom import load_agent
 from brim.providers.registry import Registry
+
+if TYPE_CHECKING:
+    from brim.core.preferences import Preferences
 
 
 async def connect(
@@ -76,6 +78,8 @@ async def connect(
     if agent is not None and own is not None:
         registry.use(own, agent_id(agent))
     if offer is not None:
+        from brim.core.preferences import Preferences  # commands change nothing while they run
+
         offer(Preferences(paths, chosen, settings, registry))
     agents: AgentSource = registry
     limits = settings.limits
