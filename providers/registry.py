@@ -169,14 +169,17 @@ class Registry(AgentSource):
         self._sort()
 
     async def look_at(self, provider: Provider, settings: ModelSettings) -> Reached:
-        """Ask a provider's server for its models, over a connection of its own.
+        """Ask a provider's server for its models: the one in use, or for a provider that is tried out a new one.
 
         Raises:
             AgentError: it does not tell them.
         """
         from brim.providers.reaching import reach  # it brings an HTTP client, which the start can do without
 
-        return await reach(_server(provider, settings))
+        server = self._servers.get(provider.name)
+        if server is None or server.profile is not provider:
+            return await reach(_server(provider, settings))
+        return await reach(server)  # its key need not be fetched again
 
     def resolve(self, name: str) -> str:
         """Return the id that a name means, e.g. ``openai:gpt-4`` for ``gpt-4``.

@@ -195,9 +195,8 @@ def _provider_rows(preferences: Preferences, states: Mapping[str, State]) -> Ite
     listed = preferences.listed()
     for provider in listed:
         yield _provider_row(preferences, provider, states.get(provider.name))
-    for name in states:
-        if name not in {one.name for one in listed}:
-            provider = preferences.settings.providers[name]
+    for name, provider in preferences.settings.providers.items():
+        if name in states and name not in {one.name for one in listed}:
             yield _provider_row(preferences, provider, states[name])
     yield Row(
         group=PROVIDERS,

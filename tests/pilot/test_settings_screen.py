@@ -374,6 +374,23 @@ async def test_a_provider_is_changed_and_removed_with_the_mouse(paths: Paths) ->
         assert "# mine\nmax_retries = 3  # enough\n" in paths.config_file.read_text()
 
 
+async def test_a_provider_that_is_undone_is_gone_from_the_list(paths: Paths) -> None:
+    async with ScriptedServer() as server, app_on(paths) as (app, pilot):
+        server.pages["/v1/models"] = {"data": [{"id": "one"}]}
+        screen = await form(app, pilot, "add", "chat")
+        screen.typed_name.value, screen.url.value = "work", server.openai_url
+        screen.place.value = KeyPlace.NONE
+        await pilot.press("ctrl+s")
+        await says(app, pilot, "work is saved")
+        await pilot.press("escape")
+        await sees(app, pilot, "1 model")
+        await pilot.press("ctrl+z")
+        await says(app, pilot, "Undone.")
+        assert isinstance(app.screen, SettingsScreen)
+        assert "work" not in app.screen._rows
+    assert paths.config_file.read_text() == ""
+
+
 async def test_a_value_left_as_it_is_changes_nothing(paths: Paths) -> None:
     async with app_on(paths) as (app, pilot):
         screen = await opened(app, pilot, "seed")

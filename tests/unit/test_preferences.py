@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from brim.core.errors import (
     ConnectionFailedError,
     SettingsError,
 )
+from brim.core.events import TextDelta
+from brim.core.parameters import Parameters
 from brim.core.paths import Paths
 from brim.core.places import Source
 from brim.core.preferences import KeyPlace, Preferences, ProviderDraft
@@ -23,7 +26,10 @@ from brim.core.settings import load_settings
 from brim.core.types import AgentContext
 from brim.providers.registry import Registry
 from tests.support.keyrings import LockedKeyring, MemoryKeyring, system_keyring
-from tests.support.scripted_server import Reply, Request, ScriptedServer, refusal
+from tests.support.llama_server import LlamaServer, llama
+from tests.support.scripted_server import Reply, Request, ScriptedServer, chat, refusal
+
+__all__ = ["llama"]
 
 _KEY = "sk-very-secret-1234567890"
 _MODELS = {"data": [{"id": "one"}, {"id": "two"}]}
@@ -241,6 +247,57 @@ async def test_an_address_that_would_get_a_key_from_the_environment_is_refused(
     with pytest.raises(SettingsError, match="brim uses neither"):
         await preferences.save(wanted)
     assert not paths.config_file.exists()
+
+
+async def test_a_command_is_run_once_for_a_provider_that_is_set_up(
+    preferences: Preferences, server: ScriptedServer
+) -> None:
+    Path("once").write_text(f"#!/bin/sh\necho >> runs\necho {_KEY}\n")
+    Path("once").chmod(0o700)
+    wanted = draft(server.openai_url, key_place=KeyPlace.COMMAND, leads_to="./once", key="")
+    settings = await preferences.save(wanted)
+    for _ in range(3):
+        assert (await preferences.look_at(settings.providers["work"])).is_key_tested
+    assert Path("runs").read_text() == "\n"
+
+
+async def test_an_answer_under_way_ends_with_the_agent_that_it_began_with(
+    preferences: Preferences, registry: Registry, server: ScriptedServer
+) -> None:
+    await preferences.save(draft(server.openai_url))
+    began, goes_on = asyncio.Event(), asyncio.Event()
+    server.play(chat("one ", "two ", "three", pause_s=0.05))
+    agent = await registry.agent_for("work:one")
+
+    async def listen() -> str:
+        text = ""
+        async for event in agent.process_stream(AgentContext(input="Hi", conversation_history=[])):
+            if isinstance(event, TextDelta):
+                text += event.text
+                began.set()
+                await goes_on.wait()
+        return text
+
+    answer = asyncio.create_task(listen())
+    await began.wait()
+    await preferences.remove("work")
+    with pytest.raises(AgentError):
+        registry.resolve("work:one")
+    goes_on.set()
+    assert await answer == "one two three"
+
+
+@pytest.mark.parametrize("kind", ["openai", "openai-responses", "anthropic"])
+async def test_each_protocol_answers_from_a_real_server_once_it_is_saved(
+    preferences: Preferences, registry: Registry, llama: LlamaServer, kind: str
+) -> None:
+    url = llama.url if kind == "anthropic" else llama.openai_url
+    wanted = draft(url, kind=kind, key=llama.key)
+    assert (await preferences.try_out(wanted)).models == (llama.model,)
+    await preferences.save(wanted)
+    agent = await registry.agent_for(f"work:{llama.model}")
+    context = AgentContext(input="Say hello.", conversation_history=[], parameters=Parameters(max_tokens=8))
+    assert (await agent.process(context)).output.strip()
 
 
 async def test_a_key_that_takes_the_place_of_another_is_sent_at_once(

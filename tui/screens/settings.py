@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from brim.core.errors import BrimError
+from brim.core.errors import AuthenticationError, BrimError
 from brim.core.places import Source
 from brim.core.preferences import AT_ONCE, Preferences
 from brim.core.presets import PRESETS
@@ -209,6 +209,8 @@ class SettingsScreen(ModalScreen[None]):
     async def _seen(self, provider: Provider) -> State:
         try:
             reached = await self._preferences.look_at(provider)
+        except AuthenticationError as error:
+            return State("no working key", error.sentence)
         except BrimError as error:
             return State("does not answer", error.sentence)
         return State(_models(len(reached.models)))
