@@ -28,7 +28,7 @@ AT_ONCE = frozenset(
         *(f"{name}_{what}" for name in SET_APART for what in ("api_key", "base_url")),
         *("default_model", "theme", "cleanup_mode", "timeout_s", "max_retries"),
         *("temperature", "top_p", "stop", "seed", "reasoning_effort"),
-        *("local_model", "local_threads", "local_window"),
+        *("local_model", "local_models", "local_threads", "local_window", "local_idle_s", "local_memory"),
         *("system_prompt", "session_budget_usd", "day_budget_usd", "max_input_chars"),
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -52,6 +53,23 @@ def _expanded(file: Path) -> Path:
         raise ValueError("nobody's home") from error
 
 
+_MEMORY = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,3})?) ?(?P<unit>MB|GB|%)", re.IGNORECASE)
+
+
+def _memory(text: str) -> str:
+    if not bytes_of(text, 1 << 30):
+        raise ValueError("no amount of memory")
+    return text
+
+
+def bytes_of(text: str, total_bytes: int) -> int:
+    """Return the bytes that an amount of memory means, of which a share is one of ``total_bytes``; 0 for none."""
+    if (match := _MEMORY.fullmatch(text)) is None:
+        return 0
+    units = {"mb": 1_000_000, "gb": 1_000_000_000, "%": total_bytes / 100}
+    return int(float(match["number"]) * units[match["unit"].lower()])
+
+
 def _stop(value: Any) -> Any:
     return stop_texts(value) if isinstance(value, str) else value
 
@@ -88,5 +106,9 @@ LogLevel = Annotated[
     _Bare,
     MustBe("debug, info, warning, error or off"),
 ]
+Memory = Annotated[
+    str, _Bare, AfterValidator(_memory), MustBe("an amount of memory such as 12GB, or a share of it such as 60%")
+]
 Store = Annotated[SecretStr, AfterValidator(checked_url), MustBe(WORDS)]
 File = Annotated[Path, _Bare, AfterValidator(_expanded), MustBe("the path of a file")]
+Folder = Annotated[Path, _Bare, AfterValidator(_expanded), MustBe("the path of a folder")]

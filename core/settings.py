@@ -45,8 +45,10 @@ from brim.core.setting_values import (
     CountOrZero,
     Dollars,
     File,
+    Folder,
     Key,
     LogLevel,
+    Memory,
     Mode,
     MustBe,
     Name,
@@ -163,11 +165,21 @@ class Settings(BaseSettings):
     local_model: File | None = Field(
         None, description="a GGUF file for the local model, instead of the bundled one"
     )
+    local_models: Folder | None = Field(
+        None, description="a folder of GGUF files, each a local model by its name"
+    )
     local_threads: Count | None = Field(
         None, description="threads of the local model; without it all cores but one"
     )
     local_window: Count | None = Field(
         None, description="the local model's window in tokens; without it the model's own"
+    )
+    local_idle_s: CountOrZero = Field(
+        600, description="seconds after which a local model that nobody asks leaves the memory; 0 for never"
+    )
+    local_memory: Memory | None = Field(
+        None,
+        description="what loaded local models may take together, e.g. 12GB or 60%; without it what is free",
     )
 
     _found: dict[str, Found] = PrivateAttr(default_factory=dict)

@@ -352,17 +352,18 @@ class ModelInfo:
     """A model that can be named, and what is known of it.
 
     ``window_tokens`` and the prices are ``None`` when unknown. Prices are USD for a million tokens.
-    ``unavailable`` is empty when the model can be used now, else the reason why not.
+    ``max_input_tokens`` is the longest prompt, where it is known apart from the window. ``unavailable`` is empty
+    when the model can be used now, else the reason why not. ``origin`` says whose file a local model is.
     """
 
     id: str
     window_tokens: int | None = None
     max_input_tokens: int | None = None
-    """The longest prompt, where it is known apart from the window."""
     max_output_tokens: int | None = None
     input_usd_per_million: Decimal | None = None
     output_usd_per_million: Decimal | None = None
     unavailable: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
