@@ -15,7 +15,7 @@ from brim.core.store import leases, message_table, session_table
 from brim.core.store.connection import Worker
 from brim.core.store.tables import TableStore
 from brim.core.store.urls import StoreUrl
-from brim.core.types import Message, QueuedPrompt, Session, Status
+from brim.core.types import Message, QueuedPrompt, Session, Status, ToolCall
 
 LEASE_S = 30.0
 """How long an answer belongs to the store that writes it if that is not heard of, in seconds."""
@@ -101,6 +101,13 @@ class LeasedStore(TableStore):
         self._own.add(message.id)
         self._leased.add(message.session_id)
         return session
+
+    def journal(
+        self, message_id: str, *, text: str = "", reasoning: str = "", tool_call: ToolCall | None = None
+    ) -> None:
+        """Add to a streaming answer without waiting. While the server is away what comes is kept here for it."""
+        with suppress(StoreUnreachableError):
+            super().journal(message_id, text=text, reasoning=reasoning, tool_call=tool_call)
 
     async def finish_message(self, message: Message) -> Session:
         """Write an answer as it is at its end, count it, and give the lease back.

@@ -188,7 +188,7 @@ def _said(error: Exception) -> str:
     primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
     lines = [line.strip() for line in (primary or str(error)).splitlines() if line.strip()]
     said = lines[0] if lines else type(error).__name__
-    return said.rpartition(" failed: ")[2].removesuffix(".")
+    return said.rpartition(" failed: ")[2].removeprefix("FATAL:").strip().removesuffix(".")
 
 
 def _without(url: StoreUrl, text: str) -> str:
