@@ -351,8 +351,7 @@ class AgentResponse(BaseModel):
 class ModelInfo:
     """A model that can be named, and what is known of it.
 
-    ``window_tokens`` and the prices are ``None`` when unknown. Prices are USD for a million tokens.
-    ``max_input_tokens`` is the longest prompt, where it is known apart from the window. ``unavailable`` is empty
+    Counts and prices are ``None`` when unknown. Prices are USD for a million tokens. ``unavailable`` is empty
     when the model can be used now, else the reason why not. ``origin`` says whose file a local model is.
     """
 
