@@ -231,8 +231,10 @@ class Ledger:
         ]
         known = {message.id for message in fresh}
         learnt = [message for message in weighed if message.id in known]
-        has_images = any(one.kind == "image" for message in learnt for one in message.attachments)
-        if teaches and not has_images and session.id not in self._taught:
+        has_more = any(
+            message.carried or any(one.kind == "image" for one in message.attachments) for message in learnt
+        )
+        if teaches and not has_more and session.id not in self._taught:
             self._taught.add(session.id)
             texts = [as_spoken(message, shown(message)) for message in learnt]
             tokens = weight_of(learnt)
@@ -291,14 +293,16 @@ class Ledger:
         if reported and (answer.status is not Status.COMPLETE or not reported.output_tokens):
             # The count of the output comes last; of an answer cut short it has mostly not come.
             reported, spoken = self._cut_short(answer, reported), 0
+        # What was thought goes along where it is carried, and some models read it again.
+        weight = reported.output_tokens if reported and answer.carried else spoken
         usage = reported or self._estimated_usage(answer, sent)
         answer = answer.model_copy(
             update={
                 "usage": usage,
                 "cost_usd": await self.price(answer.model, reported) if reported else None,
                 "cache_saved_usd": await self._saved(answer.model, reported) if reported else None,
-                "tokens": spoken if spoken > 0 else self._weigh_answer(answer),
-                "tokens_estimated": spoken <= 0,
+                "tokens": weight if spoken > 0 else self._weigh_answer(answer),
+                "tokens_estimated": spoken <= 0 or answer.carried is not None,
             }
         )
         if answer.from_cache:

@@ -72,6 +72,8 @@ async def test_it_outlives_the_program_and_goes_with_what_stood_before_it(
         await first.tuning.set_parameters(session.id, Parameters(reasoning_effort="medium"))
         answer = await ask(first, session.id, "Why?")
         assert answer.reasoning == "Hm."
+        # Whether the model reads its thinking again, the next report tells.
+        assert (answer.tokens, answer.tokens_estimated) == (9, True)
         assert server.requests[0].body["output_config"] == {"effort": "medium"}
     async with manager(server, tmp_path) as second:
         await ask(second, session.id, "And why that?")
