@@ -227,6 +227,9 @@ class ProviderScreen(ModalScreen[str | None]):
 
     async def _save(self) -> None:
         draft = self._draft
+        if draft == self._begun and self._provider is not None and self._provider.place:
+            self.dismiss(None)
+            return
         if not self._provider_name and draft.name in {one.name for one in self._preferences.listed()}:
             self._tell(f"There is a provider “{visible_line(draft.name)}” already.", kind="error")
             return
