@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -21,6 +22,7 @@ from brim.providers.message_reader import MessageReader
 from brim.providers.message_request import PROTOCOL, carries, request
 from brim.providers.prompts import check_images
 from brim.providers.retries import Retries, waiting
+from brim.providers.sending import sent
 from brim.providers.server import CONNECT_TIMEOUT_S, Server
 from brim.providers.thinking import Form, form_of
 
@@ -167,7 +169,7 @@ async def stream_messages(
     while stream is None:
         body, behind = request(server, config, context, with_thinking=with_thinking)
         try:
-            stream = await _open(client, body, config.timeout_s)
+            stream = await sent(partial(_open, client, body, config.timeout_s))
         except anthropic_errors() as error:
             if config.model not in server.refuses_cache and _refuses(error, _CACHE_WORDS):
                 server.refuses_cache.add(config.model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -26,6 +27,7 @@ from brim.providers.responses import (
     stream_responses,
 )
 from brim.providers.retries import Retries, waiting
+from brim.providers.sending import sent
 from brim.providers.server import CONNECT_TIMEOUT_S, Server
 from brim.providers.tokenizer import openai_tokenizer
 from brim.providers.windows import is_llama
@@ -211,7 +213,7 @@ async def stream_chat(
     while stream is None:
         try:
             body = request_body(server, config, context)
-            stream = await _open(client, body, config.timeout_s)
+            stream = await sent(partial(_open, client, body, config.timeout_s))
         except openai_errors() as error:
             if not server.refuses_usage and _refuses_usage(error):
                 server.refuses_usage = True
@@ -257,8 +259,13 @@ async def count_prompt(server: OpenAIServer, config: AgentConfig, messages: Sequ
         body["messages"].pop()
     client = await server.client()
     try:
-        answer = await client.post(
-            "/chat/completions/input_tokens", cast_to=object, body=body, options={"timeout": COUNT_TIMEOUT_S}
+        answer = await sent(
+            lambda: client.post(
+                "/chat/completions/input_tokens",
+                cast_to=object,
+                body=body,
+                options={"timeout": COUNT_TIMEOUT_S},
+            )
         )
     except openai_errors():
         return None

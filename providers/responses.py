@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from brim.core.events import CarriedOver, Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported
@@ -22,6 +23,7 @@ from brim.providers.error_answers import read_answer
 from brim.providers.faults import Asked, cut, from_answer, no_answer, openai_errors, openai_fault, refused
 from brim.providers.prompts import Turn, check_images, data_url, prompt_of
 from brim.providers.retries import Retries, waiting
+from brim.providers.sending import sent
 from brim.providers.server import CONNECT_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ async def stream_responses(
     while stream is None:
         body = request_body(server, config, context, with_reasoning=with_reasoning)
         try:
-            stream = await _open(client, body, config.timeout_s)
+            stream = await sent(partial(_open, client, body, config.timeout_s))
         except openai_errors() as error:
             if config.model not in server.refuses_summaries and _refuses_summaries(error):
                 server.refuses_summaries.add(config.model)

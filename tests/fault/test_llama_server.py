@@ -47,7 +47,7 @@ async def make(request: pytest.FixtureRequest, llama: LlamaServer) -> AsyncItera
             base_url=llama.url if request.param == "anthropic" else llama.openai_url,
             temperature=0.0,
             max_tokens=max_tokens,
-            max_retries=2,  # llama.cpp now and then closes a connection that is just being used again
+            max_retries=0,
         )
         made.append(_agent(request.param, config))
         return made[-1]
