@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from brim.core.admission import Admission
 from brim.core.agent import AgentInterface, AgentSource
@@ -133,7 +133,7 @@ class TurnRunner:
                 if not session.queued:
                     await self._start(session, turn, asked=prompt, cleanup=cleanup)
                     return turn
-            await self._set_queue(session_id, (*session.queued, prompt))
+            await self._change_queue(session_id, added=(prompt,))
             waiting = self._waiting.setdefault(session_id, [])
             waiting.extend(Turn(session_id) for _ in range(len(session.queued) - len(waiting)))
             waiting.append(turn)
@@ -191,7 +191,7 @@ class TurnRunner:
                 [await self._loaded(prompt) for prompt in (await self._store.session(session_id)).queued]
             )
             if queued:
-                await self._set_queue(session_id, ())
+                await self._change_queue(session_id, dropped=queued)
             for turn in self._waiting.pop(session_id, []):
                 turn.withdraw()
             return queued
@@ -203,8 +203,10 @@ class TurnRunner:
         data = await self._store.attachment_data({one.id for one in prompt.attachments})
         return prompt.model_copy(update={"attachments": loaded(prompt.attachments, data)})
 
-    async def _set_queue(self, session_id: str, prompts: tuple[QueuedPrompt, ...]) -> None:
-        session = await self._store.update_session(session_id, queued=prompts)
+    async def _change_queue(
+        self, session_id: str, *, added: Sequence[QueuedPrompt] = (), dropped: Sequence[QueuedPrompt] = ()
+    ) -> None:
+        session = await self._store.change_queue(session_id, added=added, dropped=dropped)
         self._publish(QueueChanged(session_id=session_id, prompts=session.queued))
 
     async def _go_on(self, session_id: str) -> None:
@@ -221,13 +223,13 @@ class TurnRunner:
                 self._publish(QueuePaused(session_id=session_id, sentence=error.sentence))
 
     async def _start_next(self, session: Session, *, cleanup: bool | None) -> None:
-        following, *rest = session.queued
-        asked = await self._loaded(following)
+        asked = await self._loaded(session.queued[0])
         await self._lease(session)
         waiting = self._waiting.get(session.id)
         turn = waiting.pop(0) if waiting else Turn(session.id)
-        await self._start(session, turn, asked=asked, cleanup=cleanup, queued=tuple(rest))
-        self._publish(QueueChanged(session_id=session.id, prompts=tuple(rest)))
+        await self._start(session, turn, asked=asked, cleanup=cleanup, is_queued=True)
+        session = await self._store.session(session.id)
+        self._publish(QueueChanged(session_id=session.id, prompts=session.queued))
 
     async def _start(
         self,
@@ -236,12 +238,12 @@ class TurnRunner:
         *,
         asked: QueuedPrompt | Message,
         cleanup: bool | None,
-        queued: tuple[QueuedPrompt, ...] | None = None,
+        is_queued: bool = False,
     ) -> None:
         """Store the prompt (unless it is there as a message) and an empty answer, and start the task of the turn."""
         await self._lease(session)
         try:
-            await self._begin(session, turn, asked=asked, cleanup=cleanup, queued=queued)
+            await self._begin(session, turn, asked=asked, cleanup=cleanup, is_queued=is_queued)
         except BaseException:
             await self._store.release(session.id)
             raise
@@ -263,7 +265,7 @@ class TurnRunner:
         *,
         asked: QueuedPrompt | Message,
         cleanup: bool | None,
-        queued: tuple[QueuedPrompt, ...] | None = None,
+        is_queued: bool = False,
     ) -> None:
         if session.model is None:
             session = await self._store.update_session(session.id, model=await self._agents.default_model())
@@ -279,7 +281,7 @@ class TurnRunner:
                 session_id=session.id,
                 parent_id=session.head_id,
             )
-            await self._store.add_message(prompt, queued=queued)
+            await self._store.add_message(prompt, taken=asked if is_queued else None)
             prompt = prompt.model_copy(
                 update={"attachments": tuple(one.bare() for one in prompt.attachments)}
             )

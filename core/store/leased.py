@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
@@ -87,14 +87,14 @@ class LeasedStore(TableStore):
         work = partial(leases.release, session_id, self._id)
         await self._change(session_id, work, is_synced=False)
 
-    async def add_message(self, message: Message, *, queued: Sequence[QueuedPrompt] | None = None) -> Session:
+    async def add_message(self, message: Message, *, taken: QueuedPrompt | None = None) -> Session:
         """Keep a message and make it its session's head; an answer that is being written needs the lease.
 
         Raises:
             SessionBusyError: another store has the lease. Nothing was stored.
         """
         if message.status is not Status.STREAMING:
-            return await super().add_message(message, queued=queued)
+            return await super().add_message(message, taken=taken)
         is_kept = message.session_id in self._leased
         work = partial(_begin_answer, message.model_copy(), self._id, self._lease_s, is_kept)
         session = await self._change(message.session_id, work)

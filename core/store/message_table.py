@@ -63,7 +63,7 @@ def add(
     writer: str | None,
     file: sqlite3.Connection,
     *,
-    queued: Sequence[QueuedPrompt] | None = None,
+    taken: QueuedPrompt | None = None,
 ) -> Session:
     """Add a message as its session's head.
 
@@ -71,7 +71,7 @@ def add(
         message: the message.
         writer: the mark of who writes it if it is streaming.
         file: where.
-        queued: what the session's queue becomes; ``None`` leaves it as it is.
+        taken: the prompt of the session's queue that it was until now, if it was one.
     """
     values = message_values(message)
     if message.status is Status.STREAMING:
@@ -92,8 +92,8 @@ def add(
     )
     if message.parent_id != before.head_id or message.receipt is not None:
         session_table.recount(before.id, file)
-    if queued is not None:
-        return session_table.update(before.id, {"queued": queued}, file)
+    if taken is not None:
+        return session_table.change_queue(before.id, (), (taken,), file)
     return session_table.get(before.id, file)
 
 

@@ -204,10 +204,19 @@ class SessionStore(Protocol):
 
     # messages
 
-    async def add_message(self, message: Message, *, queued: Sequence[QueuedPrompt] | None = None) -> Session:
+    async def change_queue(
+        self, session_id: str, *, added: Sequence[QueuedPrompt] = (), dropped: Sequence[QueuedPrompt] = ()
+    ) -> Session:
+        """Take prompts out of a session's queue, each once, and add others at its end, with their attachments.
+
+        What others have put into it meanwhile stays. Returns the session as it is now.
+        """
+        ...
+
+    async def add_message(self, message: Message, *, taken: QueuedPrompt | None = None) -> Session:
         """Keep a message and make it its session's head; returns the session with its new totals.
 
-        ``queued`` is what the session's queue becomes at once, where the message comes from there.
+        ``taken`` leaves the session's queue at once, where the message comes from there.
 
         An answer with status ``streaming`` is marked as written by this store, and needs the `lease`, which is taken
         along; where another store has it `SessionBusyError` is raised, and nothing was stored.

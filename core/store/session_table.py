@@ -9,15 +9,23 @@ from typing import Any
 
 from brim.core.errors import SessionNotFoundError
 from brim.core.store import attachment_table, queries
-from brim.core.store.rows import session_of, session_value, session_values, storable, title_key, to_micros
-from brim.core.types import Session, SessionFilter, now
+from brim.core.store.rows import (
+    queue_from_json,
+    queue_to_json,
+    session_of,
+    session_value,
+    session_values,
+    storable,
+    title_key,
+    to_micros,
+)
+from brim.core.types import QueuedPrompt, Session, SessionFilter, now
 
 _CANDIDATES = 5
 _MOVES_IN_LIST = frozenset({"title", "model", "head_id"})
 _SETTABLE = _MOVES_IN_LIST | {
     "system_prompt",
     "draft",
-    "queued",
     "deleted_at",
     "pinned",
     "archived",
@@ -109,12 +117,30 @@ def update(session_id: str, fields: Mapping[str, Any], file: sqlite3.Connection)
         file.execute(queries.update("sessions", values), {**values, "id": storable(session_id)})
     if "tags" in fields:
         _label(storable(session_id), fields["tags"], file)
-    if "queued" in fields:
-        attachments = [one for prompt in fields["queued"] for one in prompt.attachments]
-        attachment_table.keep_only(storable(session_id), attachments, file)
     if "head_id" in fields:
         recount(session_id, file)
     return get(session_id, file)
+
+
+def change_queue(
+    session_id: str, added: Iterable[QueuedPrompt], dropped: Iterable[QueuedPrompt], file: sqlite3.Connection
+) -> Session:
+    """Take prompts out of a session's queue, each once, and add others at its end."""
+    left = list(get(session_id, file).queued)
+    for prompt in map(_kept_as, dropped):
+        if prompt in left:
+            left.remove(prompt)
+    queue = [*left, *added]
+    values = session_value("queued", queue)
+    file.execute(queries.update("sessions", values), {**values, "id": storable(session_id)})
+    attachments = [one for prompt in queue for one in prompt.attachments]
+    attachment_table.keep_only(storable(session_id), attachments, file)
+    return get(session_id, file)
+
+
+def _kept_as(prompt: QueuedPrompt) -> QueuedPrompt:
+    """Return a prompt as it comes back from a queue."""
+    return queue_from_json(queue_to_json([prompt]))[0]
 
 
 def _label(session_id: str, names: Iterable[str], file: sqlite3.Connection) -> None:

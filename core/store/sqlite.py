@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -114,13 +114,13 @@ class SQLiteStore(TableStore):
         if self._locks is not None:
             await asyncio.to_thread(self._locks.release, session_id)
 
-    async def add_message(self, message: Message, *, queued: Sequence[QueuedPrompt] | None = None) -> Session:
+    async def add_message(self, message: Message, *, taken: QueuedPrompt | None = None) -> Session:
         """Keep a message and make it its session's head; an answer that is being written needs the lease."""
         if message.status is Status.STREAMING and not await self.lease(message.session_id):
             raise SessionBusyError(
                 "Another brim is writing an answer in this session.", hint="Wait until it is done."
             )
-        return await super().add_message(message, queued=queued)
+        return await super().add_message(message, taken=taken)
 
     async def finish_message(self, message: Message) -> Session:
         """Write an answer as it is at its end, count it, and give the lease back."""

@@ -135,9 +135,16 @@ class TableStore:
 
     # --- messages -------------------------------------------------------------------------------------
 
-    async def add_message(self, message: Message, *, queued: Sequence[QueuedPrompt] | None = None) -> Session:
+    async def change_queue(
+        self, session_id: str, *, added: Sequence[QueuedPrompt] = (), dropped: Sequence[QueuedPrompt] = ()
+    ) -> Session:
+        """Take prompts out of a session's queue, and add others at its end."""
+        work = partial(session_table.change_queue, session_id, tuple(added), tuple(dropped))
+        return await self._change(session_id, work)
+
+    async def add_message(self, message: Message, *, taken: QueuedPrompt | None = None) -> Session:
         """Keep a message and make it its session's head."""
-        work = partial(message_table.add, message.model_copy(), self._mark, queued=queued)
+        work = partial(message_table.add, message.model_copy(), self._mark, taken=taken)
         session = await self._change(message.session_id, work)
         self._words_changed()
         return session

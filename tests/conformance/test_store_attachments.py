@@ -52,10 +52,10 @@ async def test_a_queue_keeps_data_until_the_prompt_is_taken_out(store):
     session = Session()
     await store.add_session(session)
     queue = (QueuedPrompt(text="plain"), QueuedPrompt(text="with", attachments=(TEXT,)))
-    session = await store.update_session(session.id, queued=queue)
+    session = await store.change_queue(session.id, added=queue)
     assert session.queued == (queue[0], QueuedPrompt(text="with", attachments=(TEXT.bare(),)))
     assert await store.attachment_data([TEXT.id]) == {TEXT.id: TEXT.data}
-    await store.update_session(session.id, queued=queue[:1])
+    await store.change_queue(session.id, dropped=queue[1:])
     assert await store.attachment_data([TEXT.id]) == {}
 
 
@@ -77,3 +77,18 @@ def test_attached_texts_stand_under_their_names_and_cannot_end_their_frame():
     tricky = attachment("t.md", b"```\ncode\n```", kind="text", media_type="text/markdown")
     text = with_texts("Look:", [TEXT, IMAGE, tricky])
     assert text == "Look:\n\nFile a.py:\n```\nprint(1)\n```\n\nFile t.md:\n````\n```\ncode\n```\n````"
+
+
+async def test_two_that_change_a_queue_lose_nothing_of_each_other(opened):
+    first, second = await opened(), await opened()
+    session = Session()
+    await first.add_session(session)
+    one, two, three = (QueuedPrompt(text=text) for text in ("one", "two", "two"))
+    await first.change_queue(session.id, added=[one])
+    await second.change_queue(session.id, added=[two, three])
+    # The first still thinks that the queue holds what it put there.
+    message = Message(role="user", content="one", session_id=session.id)
+    kept = await first.add_message(message, taken=one)
+    assert [prompt.text for prompt in kept.queued] == ["two", "two"]
+    kept = await first.change_queue(session.id, dropped=[two, one])
+    assert [prompt.text for prompt in kept.queued] == ["two"]

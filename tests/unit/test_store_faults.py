@@ -352,9 +352,7 @@ BAD = "a\ud800b"
 async def test_text_that_utf8_cannot_hold_is_storable_wherever_it_stands(store):
     session = Session(title=BAD, model=BAD, system_prompt=BAD, draft=BAD, queued=(QueuedPrompt(text=BAD),))
     await store.add_session(session)
-    await store.update_session(
-        session.id, title=BAD, model=BAD, queued=(QueuedPrompt(text=BAD),), system_prompt=BAD
-    )
+    await store.update_session(session.id, title=BAD, model=BAD, system_prompt=BAD)
     answer = Message(role="assistant", session_id=session.id, status=Status.STREAMING)
     await store.add_message(answer)
     call = ToolCall.model_construct(id=BAD, name=BAD, arguments=BAD, result=BAD, is_error=False, at=0)
