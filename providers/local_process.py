@@ -10,19 +10,28 @@ import secrets
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from brim.core.errors import AgentError, ConnectionFailedError
-from brim.providers.local_gguf import NotAModelError, Shape, choose_shape, read_header
+from brim.providers.local_file import look_at
+from brim.providers.local_gguf import ModelHeader, Shape, choose_shape
+from brim.providers.local_memory import LocalMemory, memory_bytes, resident_bytes
 from brim.providers.local_server import Orders
 
 _SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
 _EXIT_S = 2.0
 _LOG_TAIL_BYTES = 16_384
 _MEMORY_SIGNS = ("failed to allocate", "out of memory", "bad_alloc", "unable to allocate")
+_DAMAGE_SIGNS = ("not within the file bounds", "corrupted or incomplete", "unexpectedly reached end of file")
+_STRANGE_SIGN = "unknown model architecture"
+_PROGRAM_BYTES = 128 << 20
+"""What a model's process takes apart from weights and windows, roughly."""
+_LIBRARY_BYTES = 20_000_000
+"""How much of its files is the program itself, roughly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,8 @@ class LocalProcess:
             begins anew with each start; the one before is kept beside it.
         threads: processor threads for the model; ``None`` leaves one processor to the keyboard.
         window_tokens: the window of each answer; ``None`` chooses by model and memory.
+        idle_s: seconds without use after which the child ends; 0 for never.
+        memory: shared by models of which not all may be loaded at the same time.
     """
 
     def __init__(
@@ -53,12 +64,20 @@ class LocalProcess:
         log_folder: Path,
         threads: int | None = None,
         window_tokens: int | None = None,
+        idle_s: float = 0,
+        memory: LocalMemory | None = None,
     ) -> None:
         self.name = name
         self.model_path = model_path.absolute()
         self.log_path = log_folder / f"local-{_file_name(name)}.log"
         self._threads = threads or default_threads()
         self._window_tokens = window_tokens
+        self._idle_s = idle_s
+        self._memory = memory or LocalMemory()
+        self._header: ModelHeader | None = None
+        self._users = 0
+        self._rest: asyncio.TimerHandle | None = None
+        self._unloading: asyncio.Task[None] | None = None
         self._child: Process | None = None
         self._endpoint: Endpoint | None = None
         self._starting: asyncio.Task[Endpoint] | None = None
@@ -74,25 +93,56 @@ class LocalProcess:
         """The process id of the running child, which may still be loading; ``None`` while there is none."""
         return self._child.pid if self._child is not None and self._child.returncode is None else None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody uses the child, or it is being started."""
+        return self._users > 0 or (self._starting is not None and not self._starting.done())
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the child from being unloaded; afterwards the time begins after which it is."""
+        self._users += 1
+        if self._rest is not None:
+            self._rest.cancel()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            self._memory.used(self)
+            self._begin_rest()
+
+    def progress(self, elapsed_s: float) -> str:
+        """Return in words how far the start is, after so many seconds of it."""
+        if (pid := self.pid) is None:
+            others = self._memory.waits_for(self)
+            return (
+                f"waiting for the memory of {others} to load {self.name}"
+                if others
+                else f"loading {self.name}"
+            )
+        read = resident_bytes(pid)
+        if not read or self._header is None:
+            return f"loading {self.name} for {elapsed_s:.0f} s"
+        percent = (read - _LIBRARY_BYTES) * 100 // max(1, self._header.file_bytes)
+        if percent >= 100:
+            return f"warming up {self.name}"
+        return f"loading {self.name} {percent} %" if percent > 0 else f"loading {self.name}"
+
     async def shape(self) -> Shape:
         """Return the window and the number of slots that the child has or would get.
 
         Raises:
             AgentError: the file is missing, unreadable or no model.
         """
-        try:
-            header = await asyncio.to_thread(read_header, self.model_path)
-        except FileNotFoundError as error:
-            raise AgentError(f"The model file {self.model_path} does not exist.", provider="local") from error
-        except (NotAModelError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise AgentError(
-                f"The model file {self.model_path} cannot be used: {reason}.", provider="local"
-            ) from error
-        return choose_shape(header, memory_bytes=memory_bytes(), window_tokens=self._window_tokens)
+        self._header = await asyncio.to_thread(look_at, self.model_path)
+        return choose_shape(
+            self._header, memory_bytes=self._memory.most_bytes, window_tokens=self._window_tokens
+        )
 
     async def start(self) -> Endpoint:
         """Return where the child answers, after starting it where it does not run. All callers share one start.
+
+        The caller keeps it `in_use`.
 
         Raises:
             AgentError: the model cannot be loaded.
@@ -104,13 +154,22 @@ class LocalProcess:
             return endpoint
         if self._starting is None or self._starting.done():
             self._starting = asyncio.create_task(self._start(), name=f"start {self.name}")
-            self._starting.add_done_callback(_mark_retrieved)
+            self._starting.add_done_callback(self._started)
         try:
             return await asyncio.shield(self._starting)
         except asyncio.CancelledError:
             if self._starting.cancelled():
                 raise self._closed_error() from None
             raise
+
+    async def unload(self) -> None:
+        """End the child until it is wanted again; nothing happens while it is in use."""
+        if self.is_busy:
+            return
+        child, self._child, self._endpoint = self._child, None, None
+        self._memory.release(self)
+        if child is not None:
+            await _stop(child)
 
     async def exit_reason(self) -> str:
         """Return how the child ended, for a sentence, after waiting a moment for its end; empty while it runs."""
@@ -124,15 +183,43 @@ class LocalProcess:
     async def aclose(self) -> None:
         """End the child, for good."""
         self._is_closed = True
+        if self._rest is not None:
+            self._rest.cancel()
         if self._starting is not None and not self._starting.done():
             self._starting.cancel()
             await asyncio.wait([self._starting])
+        if self._unloading is not None:
+            await asyncio.wait([self._unloading])
         if self._child is not None:
             await _stop(self._child)
+        self._memory.release(self)
+
+    def _begin_rest(self) -> None:
+        """Begin the time after which the child ends, where nobody uses it."""
+        if self._users or self._is_closed:
+            return
+        if self._starting is not None and not self._starting.done():
+            if self.pid is None:  # nobody waits any more for what has not begun
+                self._starting.cancel()
+                self._starting = None
+        elif self._idle_s and self.pid is not None:
+            self._rest = asyncio.get_running_loop().call_later(self._idle_s, self._end_rest)
+
+    def _end_rest(self) -> None:
+        self._unloading = asyncio.create_task(self.unload(), name=f"unload {self.name}")
+
+    def _started(self, task: asyncio.Task[Endpoint]) -> None:
+        """Give back the memory of a failed start, and keep one quiet whose turns were all stopped meanwhile."""
+        if task.cancelled() or task.exception() is not None:
+            if self._starting is task or self._starting is None:
+                self._memory.release(self)
+        else:
+            self._begin_rest()
 
     async def _start(self) -> Endpoint:
         self._endpoint = None
         shape = await self.shape()
+        await self._memory.reserve(self, self._needed_bytes(shape))
         key = SecretStr(secrets.token_urlsafe(32))
         orders = Orders(
             model_path=str(self.model_path),
@@ -154,6 +241,12 @@ class LocalProcess:
             raise await self._start_error(child.returncode)
         self._endpoint = Endpoint(report["address"], key)
         return self._endpoint
+
+    def _needed_bytes(self, shape: Shape) -> int:
+        """Return what the child takes, roughly: weights, windows, and the program itself."""
+        assert self._header is not None  # noqa: S101  read for the shape
+        windows = shape.slots * shape.window_tokens * (self._header.token_bytes or 0)
+        return self._header.file_bytes + windows + _PROGRAM_BYTES
 
     async def _spawn(self) -> Process:
         log = await asyncio.to_thread(_open_log, self.log_path)
@@ -183,6 +276,10 @@ class LocalProcess:
         tail = await asyncio.to_thread(_read_tail, self.log_path)
         is_short = returncode == -signal.SIGKILL or any(sign in tail for sign in _MEMORY_SIGNS)
         reason = "there is not enough memory for it" if is_short else _reason(returncode)
+        if any(sign in tail for sign in _DAMAGE_SIGNS):
+            reason = "its file is cut off or damaged; fetch it again"
+        elif _STRANGE_SIGN in tail:
+            reason = "this llama.cpp does not know its kind of model"
         return AgentError(
             f"The local model {self.name} could not be loaded ({reason}); the details are in {self.log_path}.",
             hint="A smaller model or window may fit." if is_short else "",
@@ -200,14 +297,6 @@ def default_threads() -> int:
     return max(1, min(len(cores), len(allowed) - 1))
 
 
-def memory_bytes() -> int:
-    """Return the memory of this machine, or what its container is allowed of it."""
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = Path("/sys/fs/cgroup/memory.max")
-    text = limit.read_text(encoding="ascii").strip() if limit.exists() else ""
-    return min(total, int(text)) if text.isdigit() else total
-
-
 def _siblings(processor: int) -> str:
     """Return which processors share a core with ``processor``, as the kernel writes it."""
     path = Path(f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")
@@ -216,11 +305,13 @@ def _siblings(processor: int) -> str:
 
 def _environment() -> dict[str, str]:
     """Return the environment without what looks like a secret: the child needs none."""
-    return {
+    kept = {
         name: value
         for name, value in os.environ.items()
         if not any(word in name.upper() for word in _SECRET_WORDS)
     }
+    # llama.cpp would start a debugger to print where it failed.
+    return kept | {"GGML_NO_BACKTRACE": "1"}
 
 
 def _file_name(name: str) -> str:
@@ -270,9 +361,3 @@ def _reason(returncode: int | None) -> str:
         return f"exit code {returncode}"
     name = signal.Signals(-returncode).name if -returncode in signal.valid_signals() else str(-returncode)
     return f"signal {name}"
-
-
-def _mark_retrieved(task: asyncio.Task[Endpoint]) -> None:
-    """Keep a failed start quiet whose turns were all stopped meanwhile."""
-    if not task.cancelled():
-        task.exception()

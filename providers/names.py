@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from brim.core.errors import AgentError
-from brim.providers.local import find_model
+from brim.providers.local import find_model, is_path
 
 OURS = ("local", "scripted")
 """The providers that are no servers."""
@@ -40,6 +40,8 @@ def model_id(name: str, *, servers: Collection[str], has_own_server: bool) -> st
         return f"local:{name}"
     if name and has_own_server and name not in providers:
         return f"openai:{name}"
+    if is_path(name):
+        return f"local:{name}"
     raise _unknown(name, provider if colon else "", providers)
 
 

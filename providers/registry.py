@@ -32,7 +32,7 @@ from brim.core.types import AgentConfig, ModelInfo
 from brim.providers import demo
 from brim.providers.anthropic import AnthropicAgent, AnthropicServer
 from brim.providers.listing import AnyServer, LocalServers, models_of, served
-from brim.providers.local import BUNDLED_MODEL, LocalAgent, find_model, is_installed
+from brim.providers.local_models import LocalModels, LocalSettings
 from brim.providers.names import CUSTOM, OURS, model_id
 from brim.providers.openai import OpenAIAgent, OpenAIServer
 from brim.providers.scripted import ScriptedAgent
@@ -49,7 +49,7 @@ SCRIPTS: dict[str, Callable[[], AgentInterface]] = {
 """The models of the provider ``scripted``."""
 
 
-class ModelSettings(Protocol):
+class ModelSettings(LocalSettings, Protocol):
     """The settings that agents are made from; ``None`` means not set."""
 
     @property
@@ -70,12 +70,6 @@ class ModelSettings(Protocol):
     def timeout_s(self) -> float: ...
     @property
     def max_retries(self) -> int: ...
-    @property
-    def local_model(self) -> Path | None: ...
-    @property
-    def local_threads(self) -> int | None: ...
-    @property
-    def local_window(self) -> int | None: ...
 
 
 async def _no_last_model() -> str | None:
@@ -89,7 +83,7 @@ class Registry(AgentSource):
 
     Args:
         settings: keys, addresses and limits.
-        log_folder: for what the local model prints.
+        log_folder: for what local models print.
         last_model: gives the id of the model used last, ``None`` if there was none.
     """
 
@@ -101,11 +95,12 @@ class Registry(AgentSource):
         last_model: Callable[[], Awaitable[str | None]] = _no_last_model,
     ) -> None:
         self._settings = settings
-        self._log_folder = log_folder
+        self._local = LocalModels(settings, log_folder)
         self._last_model = last_model
         self._agents: dict[str, AgentInterface] = {}
         self._lent: set[str] = set()
         self._retired: list[AgentInterface | AnyServer] = []
+        self._heard: dict[str, list[ModelInfo]] = {}
         self._servers = {name: _server(provider, settings) for name, provider in settings.providers.items()}
         self._sort()
 
@@ -119,7 +114,6 @@ class Registry(AgentSource):
             and not server.profile.place
         }
         self._named = {name: server for name, server in self._servers.items() if name not in unnamed}
-        self._heard: dict[str, list[ModelInfo]] = {}
         self._local_servers = LocalServers(unnamed.values(), self._named.values())
 
     @property
@@ -130,6 +124,11 @@ class Registry(AgentSource):
             for name, server in self._named.items()
             if name in SET_APART or server.profile.place or server.has_key
         }
+
+    async def found_files(self) -> dict[str, int]:
+        """Return how many local models there are on this machine, by whose files they are."""
+        await self._local.find()
+        return self._local.counts()
 
     async def found_servers(self) -> dict[str, int]:
         """Return which servers run on this machine at their usual ports, and how many models each has."""
@@ -150,6 +149,7 @@ class Registry(AgentSource):
             renewed: providers whose keys are fetched anew, whether or not anything else has changed.
         """
         before, self._settings = self._settings, settings
+        self._local.take(settings)
         changed = {
             name
             for name in {*before.providers, *settings.providers, *OURS}
@@ -189,18 +189,23 @@ class Registry(AgentSource):
         """
         if name in self._agents:
             return name
-        return model_id(name, servers=self._servers, has_own_server=not self._servers["openai"].is_own)
+        found = model_id(name, servers=self._servers, has_own_server=not self._servers["openai"].is_own)
+        provider, _, model = found.partition(":")
+        return f"{provider}:{self._local.whole(model)}" if provider == "local" else found
 
     def address_of(self, model: str) -> str:
         """Return where the requests for a model id go: a URL, a file, or nothing for what answers here."""
         provider, _, name = model.partition(":")
         if provider in self._servers:
             return self._servers[provider].base_url
-        return str(self._local_file(name) or "") if provider == "local" else ""
+        return str(self._local.file_of(name) or "") if provider == "local" else ""
 
     async def agent_for(self, model: str) -> AgentInterface:
         """Return the agent for a model id or a bare name; the same one for the same id."""
         found = self.resolve(model)
+        provider, _, name = found.partition(":")
+        if provider == "local" and found not in self._agents:
+            await self._local.look_for(name)
         if found not in self._agents:
             self._agents[found] = self._make(found)
         return self._agents[found]
@@ -237,6 +242,7 @@ class Registry(AgentSource):
         for name, server in self._named.items():
             yield self._hear(name, server)
         yield self._local_servers.find()
+        yield self._local.find()
 
     async def _hear(self, name: str, server: AnyServer) -> None:
         self._heard[name] = await models_of(server)
@@ -247,7 +253,7 @@ class Registry(AgentSource):
             *(ModelInfo(id=model) for model in self._agents if model.startswith(f"{CUSTOM}:")),
             *(model for name in self._named for model in self._heard.get(name, ())),
             *(model for models in self._local_servers.found.values() for model in models),
-            ModelInfo(id=self._local_id, window_tokens=self._settings.local_window),
+            *self._local.listed(),
             ModelInfo(id="scripted:demo", window_tokens=demo.WINDOW_TOKENS),
         ]
         named = {model.id for model in listed}
@@ -280,7 +286,7 @@ class Registry(AgentSource):
                     return model
         if found := await self._found():
             return found[0].id
-        return self._local_id if self._is_usable(self._local_id) else None
+        return self._local.default_id if self._is_usable(self._local.default_id) else None
 
     def unavailable(self, model: str) -> str:
         """Return why a model id cannot be used now, as a sentence; empty if it can, as far as can be seen.
@@ -290,10 +296,8 @@ class Registry(AgentSource):
         provider, _, name = model.partition(":")
         if provider in self._servers:
             return _without_key(self._servers[provider]) or self._local_servers.missing(provider)
-        if provider == "local" and not is_installed():
-            return "llama.cpp is not installed: pip install 'brim[local]'."
-        if provider == "local" and self._local_file(name) is None:
-            return f"There is no file of the local model “{name}”."
+        if provider == "local":
+            return self._local.unavailable(name)
         if provider == CUSTOM and model not in self._agents:
             return f"Start brim with --agent {name}."
         return ""
@@ -304,17 +308,6 @@ class Registry(AgentSource):
         async with AsyncExitStack() as stack:
             for one in (*self._servers.values(), *self._retired, *agents):
                 stack.push_async_callback(one.aclose)
-
-    @property
-    def _local_id(self) -> str:
-        file = self._settings.local_model
-        return f"local:{file.stem if file else BUNDLED_MODEL}"
-
-    def _local_file(self, name: str) -> Path | None:
-        file = self._settings.local_model
-        if file is not None and name == file.stem:
-            return file if file.is_file() else None
-        return find_model(name)
 
     def _is_usable(self, model: str) -> bool:
         try:
@@ -350,14 +343,8 @@ class Registry(AgentSource):
             return OpenAIAgent(config, server)
         if isinstance(server, AnthropicServer):
             return AnthropicAgent(config, server)
-        if provider == "local" and (file := self._local_file(name)) is not None:
-            return LocalAgent(
-                config,
-                model_path=file,
-                log_folder=self._log_folder,
-                threads=self._settings.local_threads,
-                window_tokens=self._settings.local_window,
-            )
+        if provider == "local":
+            return self._local.agent(config)
         if name not in SCRIPTS:
             raise AgentError(f"There is no script “{name}”.", hint=f"There are {', '.join(SCRIPTS)}.")
         return SCRIPTS[name]()
@@ -380,7 +367,8 @@ def _made_of(name: str, settings: ModelSettings) -> tuple[object, ...]:
     provider = settings.providers.get(name)
     shared = (settings.parameters, settings.timeout_s, settings.max_retries)
     if name == "local":
-        return (*shared, settings.local_model, settings.local_threads, settings.local_window)
+        own_file = (settings.local_model, settings.local_models)
+        return (*shared, *own_file, settings.local_threads, settings.local_window, settings.local_idle_s)
     if provider is None or name not in SET_APART:
         return (*shared, provider)
     own = (getattr(settings, f"{name}_{what}") for what in ("api_key", "base_url"))

@@ -18,7 +18,18 @@ def person(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     """Give each test a home of its own: no keys, no settings, no sessions, an empty working folder."""
     home = tmp_path_factory.mktemp("home")
     for name in set(os.environ) - _KEPT:
-        ours = ("BRIM", "OPENAI", "ANTHROPIC", "DEFAULT_MODEL", "XDG_", "NO_COLOR", "COLOR")
+        ours = (
+            "BRIM",
+            "OPENAI",
+            "ANTHROPIC",
+            "DEFAULT_MODEL",
+            "XDG_",
+            "NO_COLOR",
+            "COLOR",
+            "OLLAMA",
+            "HF_",
+            "HUGGINGFACE",
+        )
         if name.startswith(ours) or name.endswith("_API_KEY"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))

@@ -9,6 +9,7 @@ import pytest
 from brim.core.events import StreamEvent, TextDelta
 from brim.core.types import AgentConfig, AgentContext
 from brim.providers.local import LocalAgent, find_model, is_installed
+from brim.providers.local_memory import LocalMemory
 
 needs_model = pytest.mark.skipif(
     not is_installed() or find_model("smollm2") is None,
@@ -29,11 +30,18 @@ def local_agent(
     path: Path | None = None,
     max_tokens: int | None = 24,
     window_tokens: int | None = 1024,
+    idle_s: float = 0,
+    memory: LocalMemory | None = None,
 ) -> LocalAgent:
     """Return an agent for the model or another file: short answers, a small window, its log below ``folder``."""
     config = AgentConfig(model="" if path else "smollm2", max_tokens=max_tokens, temperature=0.0)
     return LocalAgent(
-        config, model_path=path or model_path(), log_folder=folder / "logs", window_tokens=window_tokens
+        config,
+        model_path=path or model_path(),
+        log_folder=folder / "logs",
+        window_tokens=window_tokens,
+        idle_s=idle_s,
+        memory=memory,
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,50 +14,14 @@ from hypothesis import strategies as st
 
 from brim.core.errors import AgentError
 from brim.providers.local import find_model
+from brim.providers.local_file import look_at, name_of, trouble
 from brim.providers.local_gguf import ModelHeader, NotAModelError, Shape, choose_shape, read_header
-from brim.providers.local_process import default_threads, memory_bytes
+from brim.providers.local_memory import free_bytes, memory_bytes
+from brim.providers.local_process import default_threads
+from tests.support.gguf_files import LLAMA, gguf, text
 from tests.support.local_model import answer, local_agent, model_path, needs_model
 
 GIB = 1 << 30
-LLAMA = {
-    "general.architecture": "llama",
-    "general.tags": ["small", "chat"],
-    "llama.context_length": 8192,
-    "llama.embedding_length": 576,
-    "llama.block_count": 30,
-    "llama.attention.head_count": 9,
-    "llama.attention.head_count_kv": 3,
-    "llama.rope.freq_base": 100_000.0,
-}
-
-
-def packed(value: Any) -> bytes:
-    match value:
-        case float():
-            return struct.pack("<If", 6, value)
-        case int():
-            return struct.pack("<II", 4, value)
-        case str():
-            return struct.pack("<I", 8) + text(value)
-        case list():
-            items = [packed(item) for item in value]
-            return (
-                struct.pack("<I", 9)
-                + items[0][:4]
-                + struct.pack("<Q", len(items))
-                + b"".join(i[4:] for i in items)
-            )
-    raise TypeError(value)
-
-
-def text(value: str) -> bytes:
-    return struct.pack("<Q", len(value.encode())) + value.encode()
-
-
-def gguf(pairs: dict[str, Any], *, version: int = 3) -> bytes:
-    pairs = pairs | {"tokenizer.ggml.model": "gpt2"}
-    head = b"GGUF" + struct.pack("<IQQ", version, 0, len(pairs))
-    return head + b"".join(text(key) + packed(value) for key, value in pairs.items())
 
 
 @pytest.fixture
@@ -178,6 +142,8 @@ def test_any_model_gets_a_window_and_a_slot(
 def test_the_machine_is_measured() -> None:
     assert default_threads() >= 1
     assert memory_bytes() > 1 << 27
+    free = free_bytes()
+    assert free is None or 0 < free < memory_bytes()
 
 
 @needs_model
@@ -235,9 +201,71 @@ async def test_a_file_that_was_cut_off_names_the_log(tmp_path: Path) -> None:
         path.write_bytes(whole.read(4_000_000))
     agent = local_agent(tmp_path, path=path)
 
-    with pytest.raises(AgentError) as caught:
+    with pytest.raises(AgentError, match="cut off or damaged") as caught:
         await answer(agent, "Hello")
 
     assert str(agent.log_path) in caught.value.sentence
     assert "failed to load model" in agent.log_path.read_text()
     assert agent.pid is None
+
+
+@needs_model
+async def test_a_model_of_an_unknown_kind_is_said_to_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "strange.gguf"
+    path.write_bytes(gguf({"general.architecture": "strange"}))
+
+    with pytest.raises(AgentError, match="does not know its kind of model"):
+        await answer(local_agent(tmp_path, path=path), "Hello")
+
+
+def test_what_cannot_be_a_model_is_told_in_a_sentence(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.gguf"
+    os.mkfifo(pipe)
+    later = tmp_path / "big-00002-of-00003.gguf"
+    later.touch()
+
+    assert trouble(tmp_path / "gone.gguf").endswith("gone.gguf does not exist.")
+    assert "is a folder; name a .gguf file in it" in trouble(tmp_path)
+    assert "is no regular file" in trouble(pipe)
+    assert "is no regular file" in trouble(Path("/dev/zero"))
+    assert trouble(later).endswith("name its first, " + str(tmp_path / "big-00001-of-00003.gguf."))
+    assert "cannot be read" in trouble(tmp_path / ("x" * 300))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
+def test_a_file_without_permission_is_told_in_a_sentence(model_file: Path) -> None:
+    model_file.write_bytes(gguf(LLAMA))
+    model_file.chmod(0)
+
+    with pytest.raises(AgentError, match="cannot be used: Permission denied"):
+        look_at(model_file)
+
+
+def test_a_model_in_parts_is_as_large_as_all_of_them(tmp_path: Path) -> None:
+    first, second = (tmp_path / f"big-0000{number}-of-00002.gguf" for number in (1, 2))
+    first.write_bytes(gguf(LLAMA))
+    with pytest.raises(AgentError, match=r"00002-of-00002\.gguf does not exist"):
+        look_at(first)
+
+    second.write_bytes(b"x" * 1000)
+
+    assert look_at(first).file_bytes == first.stat().st_size + 1000
+    assert name_of(first) == "big"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        ({"general.architecture": "clip"}, "the eye of another model"),
+        ({"general.architecture": "llama", "general.type": "mmproj"}, "the eye of another model"),
+        ({"general.architecture": "llama", "general.type": "adapter"}, "an addition to another model"),
+        ({"general.architecture": "bert", "bert.pooling_type": 1}, "a model for embeddings"),
+    ],
+)
+def test_what_does_not_answer_is_no_model_here(
+    model_file: Path, pairs: dict[str, object], words: str
+) -> None:
+    model_file.write_bytes(gguf(pairs))
+
+    with pytest.raises(AgentError, match=words):
+        look_at(model_file)

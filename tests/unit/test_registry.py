@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from brim.core import catalogue, errors
 from brim.core.settings import Settings
 from brim.core.types import AgentContext
-from brim.providers import registry as registry_module
+from brim.providers import local_models as local_module
 from brim.providers.anthropic import AnthropicAgent
 from brim.providers.openai import OpenAIAgent
 from brim.providers.registry import GENERAL_MODELS, Registry
@@ -44,7 +44,7 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
 
 @pytest.fixture
 def no_local_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_module, "is_installed", lambda: False)
+    monkeypatch.setattr(local_module, "is_installed", lambda: False)
 
 
 @pytest.fixture
