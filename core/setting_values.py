@@ -107,7 +107,10 @@ LogLevel = Annotated[
     MustBe("debug, info, warning, error or off"),
 ]
 Memory = Annotated[
-    str, _Bare, AfterValidator(_memory), MustBe("an amount of memory such as 12GB, or a share of it such as 60%")
+    str,
+    _Bare,
+    AfterValidator(_memory),
+    MustBe("an amount of memory such as 12GB, or a share of it such as 60%"),
 ]
 Store = Annotated[SecretStr, AfterValidator(checked_url), MustBe(WORDS)]
 File = Annotated[Path, _Bare, AfterValidator(_expanded), MustBe("the path of a file")]
