@@ -80,12 +80,8 @@ class ProviderDraft:
     key_place: KeyPlace = KeyPlace.AS_IS
     leads_to: str = ""
     """The variable, the command or the file."""
-    key: str = ""
+    key: SecretStr | None = None
     """The key itself, for the keyring or a file."""
-
-    def __repr__(self) -> str:
-        """Leave the key out."""
-        return f"ProviderDraft({self.name!r}, {self.base_url!r})"
 
 
 class Preferences:
@@ -245,9 +241,10 @@ _MISSING = {
 
 
 def _key_of(draft: ProviderDraft) -> SecretStr:
-    if not draft.key.strip():
+    typed = draft.key.get_secret_value() if draft.key is not None else ""
+    if not typed.strip():
         raise SettingsError("The key is missing.", hint="Paste it, or choose where it comes from.")
     try:
-        return checked_key(draft.key)
+        return checked_key(typed)
     except ValueError:
         raise SettingsError("This is no usable key.", hint=f"A key is {KEY_WORDS}.") from None

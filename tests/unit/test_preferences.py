@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from brim.core.agent import AgentInterface
 from brim.core.errors import (
@@ -77,7 +78,8 @@ def _with_key(key: str):
 
 def draft(url: str, **more: object) -> ProviderDraft:
     fields = {"name": "work", "kind": "openai", "base_url": url, "key_place": KeyPlace.FILE, "key": _KEY}
-    return ProviderDraft(**(fields | more))
+    fields |= more
+    return ProviderDraft(**(fields | {"key": SecretStr(str(fields["key"]))}))
 
 
 async def _answer(agent: AgentInterface) -> str:

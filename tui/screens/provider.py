@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from pydantic import SecretStr
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -189,7 +190,7 @@ class ProviderScreen(ModalScreen[str | None]):
             base_url=self.url.value.strip(),
             key_place=place,
             leads_to="" if is_key else self.entry.value,
-            key=self.entry.value if is_key else "",
+            key=SecretStr(self.entry.value) if is_key else None,
         )
 
     # --- what can be done -----------------------------------------------------------------------------
