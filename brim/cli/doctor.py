@@ -199,7 +199,11 @@ def _known_by_name(registry: Registry) -> Iterator[Check]:
     }
     if unset:
         sentence = f"Known by name, without a key: {', '.join(unset)}."
-        yield _fact("other providers", sentence, f"To use one, set {' or '.join(unset.values())}.")
+        yield _fact(
+            "other providers",
+            sentence,
+            f"To use one, press F10 in brim, or set {' or '.join(unset.values())}.",
+        )
 
 
 async def _found(registry: Registry) -> list[Check]:

@@ -64,6 +64,8 @@ base_url = "http://u:hunter2@127.0.0.1:{port}/v1"
 key_command = "echo {_KEY}"
 [providers.groq]
 key_file = "/nowhere/key"
+[providers.mistral]
+key_keyring = "brim/mistral"
 """
     )
     checks = _checks()
@@ -72,10 +74,14 @@ key_file = "/nowhere/key"
     assert "providers.work.base_url in config.toml line 3" in checks["work server"]["mend"]
     assert checks["groq key"]["ok"] is False
     assert "is not there" in checks["groq key"]["sentence"]
+    assert checks["mistral key"]["ok"] is False
+    assert "There is no system keyring here." in checks["mistral key"]["sentence"]
+    assert "line 8" in checks["mistral key"]["sentence"]
     assert checks["xai key"]["sentence"] == "XAI_API_KEY in the environment is set."
     assert checks["xai server"]["ok"] is None
     assert "openrouter" in checks["other providers"]["sentence"]
     assert "xai" not in checks["other providers"]["sentence"]
+    assert "F10" in checks["other providers"]["mend"]
 
 
 def test_a_server_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
