@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from brim._version import __version__
+from brim.core.archive import Archive
 from brim.core.errors import AgentError, StoreError
 from brim.core.sessions import SessionManager
 from brim.core.types import Status
@@ -28,7 +29,12 @@ from brim.serve.watching import Watching
 
 
 def create_app(
-    manager: SessionManager, options: ServeOptions, keys: KeyFile, *, moderate: Moderate | None = None
+    manager: SessionManager,
+    options: ServeOptions,
+    keys: KeyFile,
+    *,
+    moderate: Moderate | None = None,
+    archive: Archive | None = None,
 ) -> FastAPI:
     """Return the service.
 
@@ -37,6 +43,7 @@ def create_app(
         options: its settings.
         keys: who may use it.
         moderate: looks at each text before the model does.
+        archive: keeps what is said elsewhere too; it is open, and closed when the service ends.
     """
     allowance, metrics = Allowance(options), Metrics(options)
 
@@ -50,6 +57,8 @@ def create_app(
             yield
             await _turns_ended(manager, options.grace_s)
         finally:
+            if archive is not None:
+                await archive.aclose()
             await manager.aclose(stopped_as=Status.INTERRUPTED)
             await asyncio.gather(*watchers)
 

@@ -40,4 +40,6 @@ class ServeOptions(BaseSettings):
     """The same of all turns of an hour together."""
     metrics_token: SecretStr | None = None
     """What `/metrics` wants as a bearer token; without one only this machine may read them."""
+    archive: SecretStr | None = None
+    """The URL of a store that keeps what is said, for when the one of the sessions lets go of it."""
     sentry_dsn: SecretStr | None = None

@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 from pydantic import ValidationError
 
+from brim.core.archive import Archive
 from brim.core.errors import SettingsError
 from brim.core.sessions import SessionManager
 from brim.serve.app import create_app
@@ -22,8 +23,8 @@ from brim.serve.service import Moderate
 
 _BACKLOG = 2048
 
-Connect = Callable[[], Awaitable[SessionManager]]
-"""Opens the sessions."""
+Connect = Callable[[], Awaitable[tuple[SessionManager, Archive | None]]]
+"""Opens the sessions, and their archive where there is one."""
 
 
 def read_options(given: Mapping[str, Any]) -> ServeOptions:
@@ -70,9 +71,10 @@ async def _serve(
     listening: socket.socket,
     moderate: Moderate | None,
 ) -> int:
+    manager, archive = await connect()
     server = _Server(
         uvicorn.Config(
-            create_app(await connect(), options, keys, moderate=moderate),
+            create_app(manager, options, keys, moderate=moderate, archive=archive),
             log_config=None,
             access_log=False,
             server_header=False,

@@ -43,10 +43,22 @@ def serve(options: Mapping[str, Any], *, agent: str | None, model: str | None) -
 
     async def connect() -> Any:
         from brim.cli.assembly import connect
+        from brim.core.archive import Archive
+        from brim.core.errors import StoreError
+        from brim.core.store.urls import checked_url, make_store
 
         # How long a request may be is an option of the service.
         options = {"default_model": model, "max_input_chars": 0}
-        return await connect(paths, options, agent=agent, logs=False, warn=complain)
+        manager = await connect(paths, options, agent=agent, logs=False, warn=complain)
+        if chosen.archive is None:
+            return manager, None
+        archive = Archive(manager, make_store(checked_url(chosen.archive), paths.database))
+        try:
+            await archive.open()
+        except StoreError:
+            await manager.aclose()
+            raise
+        return manager, archive
 
     return run_service(connect, chosen, keys, moderate=_moderator(paths) if chosen.moderation else None)
 
