@@ -30,7 +30,7 @@ _DAMAGE_SIGNS = ("not within the file bounds", "corrupted or incomplete", "unexp
 _STRANGE_SIGN = "unknown model architecture"
 _PROGRAM_BYTES = 128 << 20
 """What a model's process takes apart from weights and windows, roughly."""
-_LIBRARY_BYTES = 20_000_000
+_LIBRARY_BYTES = 15_000_000
 """How much of its files is the program itself, roughly."""
 
 
