@@ -54,12 +54,17 @@ def find_all(folder: Path | None, environment: Mapping[str, str], home: Path) ->
     """
     ends_at = time.monotonic() + LONGEST_LOOK_S
     if folder is not None:
-        yield from _in_folder(folder, str(folder), folder.name, ends_at)
+        yield from _in_folder(folder, _short(folder, home), folder.name, ends_at)
     for store in _ollama_stores(environment, home):
         yield from _in_ollama(store)
     for models in _lm_studio_folders(home):
         yield from _in_folder(models, "LM Studio", "lmstudio", ends_at)
     yield from _in_hub(_hub(environment, home), ends_at)
+
+
+def _short(folder: Path, home: Path) -> str:
+    """Return a folder as a person would write it."""
+    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
 
 
 def _in_folder(root: Path, origin: str, place: str, ends_at: float) -> Iterator[Found]:
@@ -175,7 +180,7 @@ def _in_hub(hub: Path, ends_at: float) -> Iterator[Found]:
                 names = _names(("huggingface", *owner, *path.relative_to(revision).parts[:-1]), name_of(path))
                 if names[-1] not in seen:
                     seen.add(names[-1])
-                    yield Found(path=path, names=names, origin="Hugging Face cache")
+                    yield Found(path=path, names=names, origin="the Hugging Face cache")
 
 
 def _changed_at(path: Path) -> float:

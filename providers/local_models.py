@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class LocalModels:
         self._log_folder = log_folder
         self._memory = LocalMemory(settings.local_memory or "")
         self._found: dict[str, LocalFile] | None = None
+        self._own_window: int | None = None
         self._looked_at = 0.0
         self._looking = asyncio.Lock()
         self._windows: dict[tuple[Path, int, int], int | None] = {}
@@ -96,11 +98,15 @@ class LocalModels:
 
     def listed(self) -> list[ModelInfo]:
         """Return what can be named, as far as it has been looked for."""
-        own = ModelInfo(id=self.default_id, window_tokens=self._settings.local_window)
+        own = ModelInfo(id=self.default_id, window_tokens=self._settings.local_window or self._own_window)
         return [
             own,
             *(
-                ModelInfo(id=f"local:{one.name}", window_tokens=self._window_of(one), origin=one.origin)
+                ModelInfo(
+                    id=f"local:{one.name}",
+                    window_tokens=self._settings.local_window or one.window_tokens,
+                    origin=one.origin,
+                )
                 for one in (self._found or {}).values()
                 if f"local:{one.name}" != own.id
             ),
@@ -149,9 +155,6 @@ class LocalModels:
             memory=self._memory,
         )
 
-    def _window_of(self, one: LocalFile) -> int | None:
-        return self._settings.local_window or one.window_tokens
-
     def _look(self, folder: Path | None) -> dict[str, LocalFile]:
         """Look for models; a thread does it. One file has one name, but for Ollama's, where people gave several."""
         files: dict[str, LocalFile] = {}
@@ -172,6 +175,9 @@ class LocalModels:
                     name=name, path=found.path, origin=found.origin, window_tokens=windows[key]
                 )
         self._windows = windows
+        if (own := self.file_of(self.default_id.partition(":")[2])) is not None:
+            with contextlib.suppress(AgentError):
+                self._own_window = look_at(own).window_tokens
         return files
 
 

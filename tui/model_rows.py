@@ -56,6 +56,8 @@ class ModelRow:
             parts.append("free" if self.price == "free" else f"{self.price} per million tokens in / out")
         if able := [name for name in ABILITIES if name in self.abilities]:
             parts.append(", ".join(able))
+        if model.origin:
+            parts.append(f"from {model.origin}")
         return " · ".join(parts)
 
 
@@ -148,7 +150,7 @@ def row_of(model: ModelInfo) -> ModelRow:
     abilities = abilities_of(model.id)
     words = " ".join(name for name in ABILITIES if name in abilities)
     title = title_of(model.id.partition(":")[0])
-    return ModelRow(model, abilities, f"{model.id} {title} {words}".casefold())
+    return ModelRow(model, abilities, f"{model.id} {title} {model.origin} {words}".casefold())
 
 
 def title_of(provider: str) -> str:

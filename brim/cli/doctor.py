@@ -146,6 +146,7 @@ async def _providers(settings: Settings, paths: Paths) -> list[Check]:
             *await asyncio.gather(*(_server(settings, server) for server in servers)),
             *_known_by_name(registry),
             *await _found(registry),
+            await _files(settings, registry),
             await _model(registry),
         ]
     finally:
@@ -218,6 +219,20 @@ async def _found(registry: Registry) -> list[Check]:
         _good(f"{name} server", f"{without_secrets(PRESETS[name].base_url)} serves {_models(count)}.")
         for name, count in found.items()
     ]
+
+
+async def _files(settings: Settings, registry: Registry) -> Check:
+    """Look for the files of local models that the person, or another program, keeps on this machine."""
+    name, folder = "local models", settings.local_models
+    if folder is not None and not folder.is_dir():
+        return _bad(name, f"{folder} is not a folder.", f"Change {settings.place_of('local_models')}.")
+    found = await registry.found_files()
+    if not found:
+        mend = f"Set {variable('local_models')} to a folder of GGUF files to use them by name."
+        return _fact(
+            name, "None is found in a folder of yours, Ollama, LM Studio or the Hugging Face cache.", mend
+        )
+    return _good(name, f"{', '.join(f'{_models(count)} from {place}' for place, count in found.items())}.")
 
 
 def _models(count: int) -> str:

@@ -148,6 +148,7 @@ def _model_document(model: ModelInfo, default: str | None) -> dict[str, Any]:
         "is_default": model.id == default,
         "is_available": not model.unavailable,
         "unavailable": model.unavailable or None,
+        "origin": model.origin or None,
         "window_tokens": model.window_tokens,
         "max_input_tokens": model.max_input_tokens,
         "max_output_tokens": model.max_output_tokens,
@@ -165,5 +166,5 @@ def _model_row(model: ModelInfo, default: str | None) -> tuple[str, ...]:
         "?" if model.window_tokens is None else f"{model.window_tokens:,}",
         *("–" if price is None else f"{price.normalize():f}" for price in prices),
         " ".join(sorted(abilities_of(model.id))),
-        model.unavailable or now,
+        model.unavailable or (f"{now}, from {model.origin}" if model.origin else now),
     )

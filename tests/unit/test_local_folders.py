@@ -107,7 +107,7 @@ async def test_what_other_programs_have_is_found(
         "me/own:latest": ("Ollama", 8192),
         "hf.co/you/X-GGUF:Q4_K_M": ("Ollama", 8192),
         "Y-Q4": ("LM Studio", 8192),
-        "Z-Q8": ("Hugging Face cache", 8192),
+        "Z-Q8": ("the Hugging Face cache", 8192),
     }
 
     monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "elsewhere"))
