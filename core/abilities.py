@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from brim.core.catalogue import own_abilities
+from brim.core.catalogue import own_abilities, told_abilities
 
 ABILITIES = ("images", "reasoning", "tools")
 """Seeing images, thinking before the answer, calling tools."""
@@ -45,12 +45,15 @@ _FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
 
 
 def abilities_of(model_id: str) -> frozenset[str]:
-    """Return what a model can do: by the person's ``models.toml``, else as far as its name tells.
+    """Return what a model can do: by the person's ``models.toml``, else as its provider told, else as far as its name tells.
 
     A server of one's own may know better; see `brim.core.agent.AgentInterface.sees`.
     """
     own = own_abilities(model_id)
     if own is not None:
         return own
+    told = told_abilities(model_id)
+    if told is not None:
+        return told
     name = model_id.partition(":")[2].casefold()
     return next((able for pattern, able in _FAMILIES if re.search(pattern, name)), frozenset())

@@ -1,6 +1,8 @@
-"""Windows and prices of models: the person's own word first, else the bundled data of genai-prices.
+"""Windows and prices of models: the person's own word, else the bundled data of genai-prices, else what the provider told.
 
-Nothing is fetched. The data takes half a second to import, so it is loaded in a thread, when the first
+Nothing is fetched here: what providers tell of their models is asked for where models are listed. A price
+that a provider tells counts where the data has none for the model, as long as it is all that a request costs.
+The data takes half a second to import, so it is loaded in a thread, when the first
 question comes.
 """
 
@@ -14,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from brim.core.overrides import Overrides
+from brim.core.told import ToldLists, ToldModel
 from brim.core.types import ModelInfo
 from brim.core.usage import Usage
 
@@ -44,27 +47,46 @@ _NOT_CHAT = (
     "transcribe",
     "tts",
     "image",
-    "instruct",
     "search",
-    "vision",
     "ft:",
     "embed",
     "guard",
     "live",
     "ocr",
     "orpheus",
+    "gpt-3.5-turbo-instruct",
     "robotics",
     "voxtral",
     ":batch",
 )
 
 _own = Overrides()
+_told = ToldLists()
 
 
 def use_overrides(overrides: Overrides) -> None:
     """Let the person's word come first from now on, in place of what was used before."""
     global _own  # noqa: PLW0603 - one person, one file; whoever asks for a price need not know of it
     _own = overrides
+
+
+def use_told(lists: ToldLists) -> None:
+    """Take what providers tell of their models from here from now on."""
+    global _told  # noqa: PLW0603 - as above
+    _told = lists
+
+
+def told() -> ToldLists:
+    """Return where it is kept what providers tell of their models."""
+    return _told
+
+
+def told_abilities(model_id: str) -> frozenset[str] | None:
+    """Return what the provider says that a model can do, ``None`` where it did not or has not been heard yet."""
+    provider, _, name = model_id.partition(":")
+    listed = _told.here(provider)
+    model = listed.models.get(name) if listed else None
+    return model.abilities if model else None
 
 
 def has_own_price(model_id: str) -> bool:
@@ -98,7 +120,10 @@ async def lookup(model_id: str) -> ModelInfo:
 
 
 async def known(provider: str) -> list[ModelInfo]:
-    """Return the current chat models of a provider such as ``openai``, by name; empty if it is not known."""
+    """Return the chat models of a provider such as ``openai``, by name; empty if it is not known.
+
+    They are those that it has told, or else the current ones of the bundled data.
+    """
     return await asyncio.to_thread(_known, provider)
 
 
@@ -137,7 +162,32 @@ async def cache_saved(
 
 def _lookup(model_id: str) -> ModelInfo:
     model = _find(model_id)
-    return with_own_word(ModelInfo(id=model_id) if model is None else _info(model_id, model))
+    info = ModelInfo(id=model_id) if model is None else _info(model_id, model)
+    heard = _heard(model_id)
+    return with_own_word(_with_told(info, heard) if heard else info)
+
+
+def _heard(model_id: str) -> ToldModel | None:
+    """Return what the provider has told of a model."""
+    provider, _, name = model_id.partition(":")
+    listed = _told.of(provider) if provider in _PROVIDERS else None
+    return listed.models.get(name) if listed else None
+
+
+def _with_told(info: ModelInfo, heard: ToldModel) -> ModelInfo:
+    """Return what is known of a model with what its provider told where nothing else is known."""
+    info = replace(
+        info,
+        window_tokens=info.window_tokens or heard.window_tokens,
+        max_output_tokens=info.max_output_tokens or heard.max_output_tokens,
+    )
+    if heard.prices is None or (info.input_usd_per_million, info.output_usd_per_million) != (None, None):
+        return info
+    return replace(
+        info,
+        input_usd_per_million=heard.prices.input_usd,
+        output_usd_per_million=heard.prices.output_usd,
+    )
 
 
 @cache
@@ -154,6 +204,8 @@ def _find(model_id: str) -> prices.ModelInfo | None:
 
 
 def _known(provider: str) -> list[ModelInfo]:
+    if (listed := _told.of(provider)) is not None:
+        return [_lookup(f"{provider}:{name}") for name in sorted(listed.models)]
     from genai_prices.data_snapshot import get_snapshot
 
     return [
@@ -185,11 +237,10 @@ def _base(figure: Decimal | prices.TieredPrices | None) -> Decimal | None:
 
 def _price(model_id: str, usage: Usage, at: datetime | None) -> Decimal | None:
     model = _find(model_id)
-    if model is None:
-        return None
-    that_day = model.get_prices(at or datetime.now(UTC))
-    if that_day.input_mtok is None and that_day.output_mtok is None:
-        return None
+    that_day = model.get_prices(at or datetime.now(UTC)) if model else None
+    if that_day is None or (that_day.input_mtok is None and that_day.output_mtok is None):
+        heard = _heard(model_id)
+        return heard.prices.of(usage) if heard and heard.prices and heard.is_flat else None
     from genai_prices import Usage as Counted
 
     counted = Counted(

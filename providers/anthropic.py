@@ -34,6 +34,8 @@ CACHE_HOLDS_S = 300.0
 
 COUNT_TIMEOUT_S = 20.0
 NO_SUCH_PLACE = (404, 405, 501)
+_API_VERSION = "2023-06-01"
+"""That of the list of models: the oldest one, which all servers know."""
 _CACHE_WORDS = ("cache_control", "valid string", "str type expected")
 """Words of servers that know no breakpoints, or no blocks to put them on."""
 _THINKING_WORDS = ("thinking` or `redacted", "thinking block", "signature", "redacted_thinking", ".thinking")
@@ -73,8 +75,9 @@ class AnthropicServer(Server["AsyncAnthropic"]):
 
     @property
     def probe_headers(self) -> dict[str, str]:
-        """The headers of a question about models: the key also as Anthropic's own API wants it."""
-        return ({"X-Api-Key": self.key} if self.api_key else {}) | super().probe_headers
+        """The headers of a question about models: the key also as Anthropic's own API wants it, and its version."""
+        version = {"Anthropic-Version": _API_VERSION}
+        return version | ({"X-Api-Key": self.key} if self.api_key else {}) | super().probe_headers
 
     def _make_client(self) -> AsyncAnthropic:
         import anthropic

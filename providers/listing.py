@@ -59,12 +59,12 @@ class LocalServers:
 async def models_of(server: AnyServer) -> list[ModelInfo]:
     """Return the models of a server that the person can use or has named.
 
-    A provider's own is not asked: the catalogue knows its models. A server that cannot be asked stands as
-    one line that says so.
+    The catalogue knows those of a provider's own, also as far as it has told them; it is not asked here. One
+    that wants a key, and a server that cannot be asked, stand as one line that says so.
     """
     if server.is_own:
         wanted = server.provider in SET_APART or server.has_key or server.profile.place
-        return await known(server.provider) if wanted else []
+        return await known(server.provider) if wanted else [ModelInfo(id=f"{server.provider}:*")]
     models = await served(server)
     if not models and server.provider == "anthropic":
         return await known("anthropic")

@@ -16,6 +16,7 @@ from brim.providers.listing import AnyServer
 from brim.providers.windows import Questions, RawAnswer, served_models
 
 TIMEOUT_S = 10.0
+MOST_BYTES = 4_000_000
 
 
 async def reach(server: AnyServer) -> Reached:
@@ -43,26 +44,47 @@ async def reach(server: AnyServer) -> Reached:
 
 async def _reason(server: AnyServer) -> AgentError:
     """Ask once more, and return why there is no list."""
+    try:
+        await fetch_list(server, "models")
+    except AgentError as error:
+        return error
+    return BadRequestError(
+        f"{server.name} can be reached, but lists no models (HTTP 200).",
+        hint="Look at the path in the address: often it ends in /v1.",
+        provider=server.provider,
+    )
+
+
+async def fetch_list(
+    server: AnyServer, path: str, *, timeout_s: float = TIMEOUT_S, most_bytes: int = MOST_BYTES
+) -> bytes:
+    """Return what a server sends for its list of models, as it came, cut after ``most_bytes``.
+
+    Raises:
+        AgentError: it cannot be reached, or refuses. What it says of that is quoted without its key.
+    """
     asked = server.asked("the list of models")
     hint = "Check the address, and that the server runs."
     try:
-        questions = Questions(server.listing_url, server.probe_headers, TIMEOUT_S)
-        async with asyncio.timeout(TIMEOUT_S):
-            said = await asyncio.to_thread(questions.fetch, "GET", "models")
+        questions = Questions(server.listing_url, server.probe_headers, timeout_s)
+        async with asyncio.timeout(timeout_s):
+            said = await asyncio.to_thread(questions.fetch, "GET", path, most_bytes=most_bytes)
     except TimeoutError:
-        sentence = f"{server.name} did not answer within {TIMEOUT_S:g} s."
-        return ConnectionFailedError(sentence, hint=hint, provider=server.provider)
+        sentence = f"{server.name} did not answer within {timeout_s:g} s."
+        raise ConnectionFailedError(sentence, hint=hint, provider=server.provider) from None
     except (OSError, HTTPException, ValueError) as error:
         what = visible_line(redacted(_words(error), asked.key, asked.secrets))
         sentence = f"{server.name} cannot be reached: {what}."
-        return ConnectionFailedError(sentence, hint=hint, provider=server.provider)
-    if said.status in (200, 404, 405):
-        return BadRequestError(
+        raise ConnectionFailedError(sentence, hint=hint, provider=server.provider) from None
+    if said.status == 200:
+        return said.body
+    if said.status in (404, 405):
+        raise BadRequestError(
             f"{server.name} can be reached, but lists no models (HTTP {said.status}).",
             hint="Look at the path in the address: often it ends in /v1.",
             provider=server.provider,
         )
-    return from_answer(read_answer(said.status, _body(said), "", said.headers), asked)
+    raise from_answer(read_answer(said.status, _body(said), "", said.headers), asked)
 
 
 def _words(error: Exception) -> str:

@@ -31,6 +31,7 @@ from brim.core.reached import Reached
 from brim.core.types import AgentConfig, ModelInfo
 from brim.providers import demo
 from brim.providers.anthropic import AnthropicAgent, AnthropicServer
+from brim.providers.hosted import Hosted
 from brim.providers.listing import AnyServer, LocalServers, models_of, served
 from brim.providers.local_models import LocalModels, LocalSettings
 from brim.providers.names import CUSTOM, OURS, model_id
@@ -101,6 +102,8 @@ class Registry(AgentSource):
         self._lent: set[str] = set()
         self._retired: list[AgentInterface | AnyServer] = []
         self._heard: dict[str, list[ModelInfo]] = {}
+        self._hosted = Hosted()
+        self._hearing_own = asyncio.Lock()
         self._servers = {name: _server(provider, settings) for name, provider in settings.providers.items()}
         self._sort()
 
@@ -159,6 +162,7 @@ class Registry(AgentSource):
             if model.partition(":")[0] in changed:
                 self._retired.append(self._agents.pop(model))
         self._heard = {name: models for name, models in self._heard.items() if name not in changed}
+        self._hosted.forget(changed)
         self._retired += [server for name, server in self._servers.items() if name in changed]
         self._servers = {
             name: _server(provider, settings) if name in changed else self._servers[name]

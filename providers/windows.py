@@ -9,14 +9,18 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from brim.providers.answers import count, mapping, text
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 PROBE_TIMEOUT_S = 2.0
 _LARGEST_BODY = 4_000_000
@@ -189,8 +193,15 @@ class Questions:
             return None
         return json.loads(said.body) if said.status == 200 else None
 
-    def fetch(self, method: str, path: str, body: str | None = None) -> RawAnswer:
-        """Return an answer as it came; call it in a thread. Raises `OSError` and `HTTPException`."""
+    def fetch(
+        self, method: str, path: str, body: str | None = None, *, most_bytes: int = _LARGEST_BODY
+    ) -> RawAnswer:
+        """Return an answer as it came, cut after ``most_bytes``; call it in a thread.
+
+        Raises:
+            OSError: the server cannot be reached, or sends too slowly.
+            HTTPException: what it sends is no HTTP.
+        """
         from http.client import HTTPConnection, HTTPSConnection
 
         parts = self._parts
@@ -202,6 +213,18 @@ class Questions:
             connection.request(method, whole, body, {**self._headers, **kind})
             response = connection.getresponse()
             named = {name.lower(): value for name, value in response.getheaders()}
-            return RawAnswer(response.status, response.read(_LARGEST_BODY), named)
+            return RawAnswer(response.status, _body(response, most_bytes, self._timeout_s), named)
         finally:
             connection.close()
+
+
+def _body(response: HTTPResponse, most_bytes: int, timeout_s: float) -> bytes:
+    """Read a body; a server that sends it byte by byte keeps no thread for longer than the time that is given."""
+    until = time.monotonic() + timeout_s
+    parts: list[bytes] = []
+    while most_bytes > 0 and (part := response.read1(min(most_bytes, 1 << 16))):
+        parts.append(part)
+        most_bytes -= len(part)
+        if time.monotonic() > until:
+            raise TimeoutError
+    return b"".join(parts)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from brim.cli.store_option import chosen_store
 from brim.core.agent import AgentInterface, AgentSource
 from brim.core.answer_cache import CachedAgents
-from brim.core.catalogue import use_overrides
+from brim.core.catalogue import use_overrides, use_told
 from brim.core.cleanup import CleanupMode
 from brim.core.limits import Limits
 from brim.core.log_file import LEVELS, LogFile
@@ -25,6 +25,7 @@ from brim.core.settings import Settings, load_settings
 from brim.core.store.protocol import Recovered
 from brim.core.store.sqlite import SQLiteStore
 from brim.core.store.urls import make_store
+from brim.core.told import FOLDER, ToldLists
 from brim.providers.custom import load_agent
 from brim.providers.registry import Registry
 
@@ -66,6 +67,7 @@ async def connect(
         chosen["default_model"] = agent_id(agent)
     settings, overrides, own = await asyncio.to_thread(_read, paths, chosen, agent)
     use_overrides(overrides)
+    use_told(ToldLists(paths.cache / FOLDER))
     for warning in settings.warnings:
         warn(warning)
     store = make_store(settings.store, paths.database) if save else SQLiteStore(None)
