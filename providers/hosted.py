@@ -13,6 +13,7 @@ from brim.core.catalogue import told
 from brim.core.errors import AgentError
 from brim.core.overrides import OwnPrices
 from brim.core.told import ToldList, ToldModel
+from brim.core.types import ModelInfo
 from brim.providers.answers import count, mapping, text
 from brim.providers.listing import AnyServer
 
@@ -89,14 +90,17 @@ class Hosted:
         """Ask these anew when they are wanted next: they may have other keys, which may use other models."""
         self._forgotten.update(providers)
 
-    def note(self, provider: str) -> str:
-        """Return what is to be said of a provider's list, as a sentence; empty where there is nothing."""
-        if provider in self._failed:
-            return f"{self._failed[provider][1]} These are the models known before."
+    def note(self, provider: str) -> list[ModelInfo]:
+        """Return the line that says what there is to say of a provider's list, nothing if there is nothing."""
         kept = told().here(provider)
-        if kept is None or not kept.left_out:
-            return ""
-        return f"The first {len(kept.models):,} of {len(kept.models) + kept.left_out:,}: type the id of any other."
+        if provider in self._failed:
+            says = f"{self._failed[provider][1]} These are the models known before."
+        elif kept is not None and kept.left_out:
+            all_told = len(kept.models) + kept.left_out
+            says = f"The first {len(kept.models):,} of {all_told:,}: type the id of any other."
+        else:
+            return []
+        return [ModelInfo(id=f"{provider}:*", unavailable=says)]
 
 
 async def ask(server: AnyServer) -> ToldList:

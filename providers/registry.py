@@ -245,11 +245,22 @@ class Registry(AgentSource):
         """Give what asks each server for its models."""
         for name, server in self._named.items():
             yield self._hear(name, server)
+            if server.is_own and server.has_key:
+                yield self._ask(name, server)
         yield self._local_servers.find()
         yield self._local.find()
 
     async def _hear(self, name: str, server: AnyServer) -> None:
-        self._heard[name] = await models_of(server)
+        if not server.is_own:
+            self._heard[name] = await models_of(server)
+            return
+        async with self._hearing_own:  # what was known before a provider was asked must not replace its word
+            self._heard[name] = [*await models_of(server), *self._hosted.note(name)]
+
+    async def _ask(self, name: str, server: AnyServer) -> None:
+        """Ask a provider's own server, and hear it once more."""
+        await self._hosted.ask(server)
+        await self._hear(name, server)
 
     def _listed(self) -> list[ModelInfo]:
         """Return the models as far as servers have told them, those that can be used now first."""

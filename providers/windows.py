@@ -181,7 +181,7 @@ class Questions:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await asyncio.to_thread(self._fetch, method, path, body)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):  # the last one for brackets in brackets without end
             return None
 
     def _fetch(self, method: str, path: str, body: str | None) -> object:

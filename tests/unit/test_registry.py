@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from brim.core import catalogue, errors
+from brim.core.presets import PRESETS
 from brim.core.settings import Settings
 from brim.core.types import AgentContext
 from brim.providers import local_models as local_module
@@ -179,7 +181,9 @@ async def test_a_file_of_ones_own_is_the_local_model(make: Make, tmp_path: Path)
     assert await registry.default_model() == "local:mine"
 
 
-async def test_the_list_begins_with_what_can_be_used(make: Make) -> None:
+async def test_the_list_begins_with_what_can_be_used(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    unreached = replace(PRESETS["anthropic"], base_url="https://127.0.0.1:1")
+    monkeypatch.setitem(PRESETS, "anthropic", unreached)
     models = await make(anthropic_api_key=KEY).models()
     usable = [not model.unavailable for model in models]
     assert usable == sorted(usable, reverse=True)

@@ -69,7 +69,10 @@ async def _ids(registry: Registry) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.key_env])
-async def test_a_name_and_a_key_are_enough(make: Make, name: str, none_running: None) -> None:
+async def test_a_name_and_a_key_are_enough(
+    make: Make, name: str, none_running: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(presets.PRESETS, name, replace(PRESETS[name], base_url="https://127.0.0.1:1/v1"))
     registry = make(**{PRESETS[name].key_env: KEY})
     general = f"{name}:{GENERAL_MODELS[name]}"
     assert await registry.default_model() == general
