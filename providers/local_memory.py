@@ -105,9 +105,8 @@ class LocalMemory:
         free = free_bytes()
         if free is None:
             return int(memory_bytes() * _UNMEASURED_SHARE)
-        # A file that is mapped counts as free, since the kernel may drop it and read it again.
-        mapped = sum(resident_bytes(one.pid) for one in loaded if one.pid is not None)
-        return max(0, free - mapped) + sum(self._taken[one] for one in loaded)
+        # What they have mapped of their files counts as free already, since the kernel may drop it.
+        return free + sum(_of_process(one.pid, "RssAnon") for one in loaded if one.pid is not None)
 
 
 def memory_bytes() -> int:
@@ -131,12 +130,16 @@ def free_bytes() -> int | None:
 
 def resident_bytes(pid: int) -> int:
     """Return how much of the files that a process has mapped is in memory; 0 where the system does not tell."""
-    return _lines(Path(f"/proc/{pid}/status")).get("RssFile", 0)
+    return _of_process(pid, "RssFile")
 
 
 def said(size: int) -> str:
     """Return a size for a person."""
     return f"{size / GB:,.1f} GB" if size >= GB else f"{max(1, size // 1_000_000)} MB"
+
+
+def _of_process(pid: int, name: str) -> int:
+    return _lines(Path(f"/proc/{pid}/status")).get(name, 0)
 
 
 def _container_bytes() -> int | None:

@@ -175,6 +175,7 @@ class LocalModels:
                     name=name, path=found.path, origin=found.origin, window_tokens=windows[key]
                 )
         self._windows = windows
+        self._own_window = None
         if (own := self.file_of(self.default_id.partition(":")[2])) is not None:
             with contextlib.suppress(AgentError):
                 self._own_window = look_at(own).window_tokens
