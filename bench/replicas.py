@@ -1,6 +1,6 @@
 """Three replicas on PostgreSQL, one of them killed every few seconds: is every message there that was acknowledged, once?
 
-    uv run python bench/replicas.py     # a minute; BENCH_SECONDS=60 BENCH_SESSIONS=200
+    uv run --group dev python bench/replicas.py     # a minute; BENCH_SECONDS=60 BENCH_SESSIONS=200
 
 Clients hold sessions and ask again and again, at whichever replica answers. What a client was told is written down:
 the prompt of a turn that began (its events came), and the answer of one that ended. At the end both are looked for in

@@ -1,7 +1,7 @@
 """How much the service adds: CPU for a relayed token, latency and memory with many streams.
 
-uv run python bench/serving.py relay      # beside a bare Starlette relay
-uv run python bench/serving.py streams    # 500 streams at 20 tokens/s (BENCH_STREAMS=500)
+uv run --group dev python bench/serving.py relay      # beside a bare Starlette relay
+uv run --group dev python bench/serving.py streams    # 500 streams at 20 tokens/s (BENCH_STREAMS=500)
 """
 
 from __future__ import annotations

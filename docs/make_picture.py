@@ -1,7 +1,7 @@
 """Makes the README's picture from a scripted conversation, and pictures for review.
 
-uv run python docs/make_picture.py                 writes docs/brim.svg
-uv run python docs/make_picture.py --all FOLDER    every theme at every size, for people to look at
+uv run --group dev python docs/make_picture.py                 writes docs/brim.svg
+uv run --group dev python docs/make_picture.py --all FOLDER    every theme at every size, for people to look at
 """
 
 from __future__ import annotations
