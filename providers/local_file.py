@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,17 +18,16 @@ _MOST_PARTS = 1000
 def trouble(path: Path) -> str:
     """Return why a file cannot be a model, as far as can be seen from outside; empty if it may be one."""
     try:
-        if path.is_file():
-            return (
-                ""
-                if is_first(path)
-                else f"{path} is a later part of a model; name its first, {_part(path, 1)}."
-            )
-        if path.is_dir():
-            return f"{path} is a folder; name a {SUFFIX} file in it, or set local_models to it."
-        return f"{path} is no regular file." if path.exists() else f"{path} does not exist."
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return f"{path} does not exist."
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}."
+    if stat.S_ISDIR(mode):
+        return f"{path} is a folder; name a {SUFFIX} file in it, or set local_models to it."
+    if not stat.S_ISREG(mode):
+        return f"{path} is no regular file."
+    return "" if is_first(path) else f"{path} is a later part of a model; name its first, {_part(path, 1)}."
 
 
 def look_at(path: Path) -> ModelHeader:

@@ -99,10 +99,17 @@ def _files(root: Path, ends_at: float) -> Iterator[Path]:
         for entry in children:
             path = Path(entry.path)
             if entry.name.lower().endswith(SUFFIX):
-                if is_first(path) and entry.is_file():
+                if is_first(path):
                     yield path
-            elif depth < _DEEPEST and not entry.name.startswith(".") and entry.is_dir():
+            elif depth < _DEEPEST and not entry.name.startswith(".") and _is_folder(entry):
                 waiting.append((path, depth + 1))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to where the person may not look
+        return False
 
 
 def _ollama_stores(environment: Mapping[str, str], home: Path) -> list[Path]:
@@ -144,8 +151,7 @@ def _blob(store: Path, manifest: Path) -> Path | None:
     digest = _DIGEST.fullmatch(str(models[0].get("digest"))) if len(models) == 1 and not is_changed else None
     if digest is None:
         return None
-    blob = store / "blobs" / f"sha256-{digest[1]}"
-    return blob if blob.is_file() else None
+    return store / "blobs" / f"sha256-{digest[1]}"
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -232,13 +233,35 @@ def test_what_cannot_be_a_model_is_told_in_a_sentence(tmp_path: Path) -> None:
     assert "cannot be read" in trouble(tmp_path / ("x" * 300))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
-def test_a_file_without_permission_is_told_in_a_sentence(model_file: Path) -> None:
-    model_file.write_bytes(gguf(LLAMA))
-    model_file.chmod(0)
+def test_a_file_without_permission_is_told_in_a_sentence() -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from brim.core.errors import AgentError
+from brim.providers.local_file import look_at, trouble
+if os.geteuid() == 0:  # the superuser may read everything
+    os.setuid(65534)
+try:
+    look_at(Path(sys.argv[1]))
+except AgentError as error:
+    print(error.sentence)
+print(trouble(Path(sys.argv[2])))
+"""
+    with TemporaryDirectory(prefix="brim-permission-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        file, closed = folder / "closed.gguf", folder / "closed"
+        file.write_bytes(gguf(LLAMA))
+        file.chmod(0)
+        closed.mkdir(mode=0)
+        arguments = [sys.executable, "-c", program, str(file), str(closed / "x.gguf")]
+        told = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.splitlines()
 
-    with pytest.raises(AgentError, match="cannot be used: Permission denied"):
-        look_at(model_file)
+    assert told == [
+        f"The model file {file} cannot be used: Permission denied.",
+        f"{closed}/x.gguf cannot be read: Permission denied.",
+    ]
 
 
 def test_a_model_in_parts_is_as_large_as_all_of_them(tmp_path: Path) -> None:

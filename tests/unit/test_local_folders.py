@@ -131,7 +131,6 @@ async def test_files_of_one_name_are_told_apart(make: Make, person: Path, tmp_pa
     "layers",
     [
         [{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:../../../etc/passwd"}],
-        [{"mediaType": "application/vnd.ollama.image.model", "digest": f"sha256:{'0' * 64}"}],
         [{"mediaType": "application/vnd.ollama.image.model"}],
         [{"mediaType": "application/vnd.ollama.image.model", "digest": f"sha256:{DIGEST}"}] * 2,
         [
@@ -140,7 +139,7 @@ async def test_files_of_one_name_are_told_apart(make: Make, person: Path, tmp_pa
         ],
         ["text", 3],
     ],
-    ids=["escape", "missing", "no digest", "two", "adapter", "odd"],
+    ids=["escape", "no digest", "two", "adapter", "odd"],
 )
 def test_a_manifest_that_names_no_one_file_is_passed_over(person: Path, layers: list[Any]) -> None:
     store = person / ".ollama" / "models"
@@ -155,6 +154,17 @@ def test_a_broken_manifest_is_passed_over(person: Path, content: str) -> None:
     in_ollama(person / ".ollama" / "models", "registry.ollama.ai/library/m/latest").write_text(content)
 
     assert list(find_all(None, {}, person)) == []
+
+
+async def test_what_is_no_file_is_not_listed(make: Make, person: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    (folder / "folder.gguf").mkdir(parents=True)
+    os.mkfifo(folder / "pipe.gguf")
+    (folder / "nowhere.gguf").symlink_to(folder / "gone")
+    (folder / "loop").symlink_to(folder / "loop")
+    in_ollama(person / ".ollama" / "models", "registry.ollama.ai/library/m/latest")
+
+    assert await local(make(local_models=folder)) == {}
 
 
 async def test_names_that_cannot_be_shown_are_left_out(make: Make, tmp_path: Path) -> None:
