@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from brim.core.errors import BrimError
+from brim.core.text import visible_line
 from brim.tui.screens.asking import AskingScreen
 from brim.tui.screens.picker import Choice, PickerScreen, among
 
@@ -76,16 +77,26 @@ async def pick_model(app: BrimApp, controller: ChatController, title: str, curre
         except AgentError:
             return None
 
-    return await app.push_screen_wait(
-        ModelPickerScreen(
-            title,
-            manager.tuning.listing(),
-            recent=await manager.tuning.recent_models(),
-            look_up=lookup,
-            resolve=resolve,
-            current=current,
+    preferences = app.preferences()
+    while True:
+        chosen = await app.push_screen_wait(
+            ModelPickerScreen(
+                title,
+                manager.tuning.listing(),
+                recent=await manager.tuning.recent_models(),
+                look_up=lookup,
+                resolve=resolve,
+                current=current,
+                takes_keys=preferences is not None,
+            )
         )
-    )
+        if chosen is None or preferences is None or not chosen.endswith(":*"):
+            return chosen
+        from brim.tui.screens.provider import ProviderScreen
+
+        said = await app.push_screen_wait(ProviderScreen(preferences, chosen.removesuffix(":*")))
+        if said is not None:
+            app.notify(visible_line(said), markup=False)
 
 
 def _named(models: Sequence[ModelInfo], name: str) -> str:

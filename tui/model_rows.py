@@ -13,6 +13,9 @@ from brim.core.types import ModelInfo
 from brim.tui.gauges import short
 
 RECENT = "Recent"
+MORE = "With a key"
+_ALL = ":*"
+"""How the id ends of what stands for a provider as a whole."""
 
 _TITLES = {"local": "On this machine", "scripted": "Made up, for trying brim", "agent": "Your own agents"}
 
@@ -30,6 +33,13 @@ class ModelRow:
     def provider(self) -> str:
         """What stands before the colon."""
         return self.model.id.partition(":")[0]
+
+    @property
+    def wants_key(self) -> bool:
+        """Whether it stands for a provider that could be used if it had a key."""
+        preset = PRESETS.get(self.provider)
+        is_whole = self.model.id.endswith(_ALL)
+        return is_whole and preset is not None and self.model.unavailable == f"Set {preset.key_env}."
 
     @property
     def window(self) -> str:
@@ -97,8 +107,8 @@ class ModelRows:
 
     def take(self, models: Iterable[ModelInfo]) -> None:
         """Show these models. One used lately stays, also when nobody lists it."""
-        listed = {model.id: row_of(model) for model in models if not model.id.endswith(":*")}
-        silent = {model.id: row_of(model) for model in models if model.id.endswith(":*")}
+        listed = {model.id: row_of(model) for model in models if not model.id.endswith(_ALL)}
+        silent = {model.id: row_of(model) for model in models if model.id.endswith(_ALL)}
         kept = {model_id: row for model_id in self._recent if (row := self._known.get(model_id))}
         self._known = kept | listed | silent
         self._fill()
@@ -137,12 +147,16 @@ class ModelRows:
         if recent:
             yield Line(RECENT)
             yield from (Line(row.model.id, row, row.model.unavailable) for row in recent)
-        others = [row for row in rows if row.model.id not in places]
+        wanting = [row for row in rows if row.wants_key]
+        others = [row for row in rows if row.model.id not in places and not row.wants_key]
         usable = {row.provider for row in others if not row.model.unavailable}
         order = {name: at for at, name in enumerate(dict.fromkeys(row.provider for row in others))}
         others.sort(key=lambda row: (row.provider not in usable, order[row.provider]))
         for provider, group in groupby(others, key=lambda row: row.provider):
             yield from _group(provider, list(group), is_usable=provider in usable)
+        if wanting:
+            yield Line(MORE)
+            yield from (Line(title_of(row.provider), row, row.model.unavailable) for row in wanting)
 
 
 def row_of(model: ModelInfo) -> ModelRow:
@@ -161,12 +175,13 @@ def title_of(provider: str) -> str:
 
 
 def _group(provider: str, rows: Sequence[ModelRow], *, is_usable: bool) -> Iterator[Line]:
+    whole = next((row for row in rows if row.model.id.endswith(_ALL)), None)
     reasons = {row.model.unavailable for row in rows}
-    note = reasons.pop() if len(reasons) == 1 and not is_usable else ""
-    yield Line(title_of(provider), note=note)
+    shared = reasons.pop() if len(reasons) == 1 and not is_usable else ""
+    yield Line(title_of(provider), note=whole.model.unavailable if whole else shared)
     for row in rows:
-        if not row.model.id.endswith(":*"):
-            yield Line(row.model.id.partition(":")[2], row, "" if note else row.model.unavailable)
+        if row is not whole:
+            yield Line(row.model.id.partition(":")[2], row, "" if shared else row.model.unavailable)
 
 
 def _fitting(rows: Iterable[ModelRow], text: str) -> Iterator[ModelRow]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -14,9 +16,13 @@ from brim.core.text import visible_line
 from brim.tui.actions import ACTIONS
 
 if TYPE_CHECKING:
+    from brim.core.sessions import SessionManager
+    from brim.core.types import ModelInfo
     from brim.tui.app import BrimApp
 
 _SESSIONS = 30
+_WAIT_S = 0.2
+"""How long the first answer waits for servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,14 @@ class _Entry:
 
 
 class BrimCommands(Provider):
-    """Actions from the table first; what is stored is looked up as soon as something is typed."""
+    """Actions from the table first; what is stored is looked up as soon as something is typed.
+
+    Servers are asked for their models then, too, and nobody waits for them: what they list is found by what is
+    typed after they have answered.
+    """
+
+    _models: Sequence[ModelInfo] = ()
+    _listening: asyncio.Task[None] | None = None
 
     def _actions(self) -> list[_Entry]:
         return [
@@ -50,11 +63,29 @@ class BrimCommands(Provider):
         for session in await manager.list_sessions(limit=_SESSIONS, only=SessionFilter(title=query)):
             title = visible_line(session.display_title)
             yield _Entry(f"Session: {title}", f"{session.messages} messages", "open_session", session.id)
-        for model in await manager.models():
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._listen(manager))
+            await asyncio.wait([self._listening], timeout=_WAIT_S)
+        if self._listening.done():
+            await self._listening  # it may have failed
+        for model in self._models:
             if not model.unavailable:
                 yield _Entry(
                     f"Model: {visible_line(model.id)}", "Answer with it from now on", "model", model.id
                 )
+
+    async def _listen(self, manager: SessionManager) -> None:
+        """Take in the models as they become known."""
+        listing = cast("AsyncGenerator[list[ModelInfo], None]", manager.tuning.listing())
+        async with aclosing(listing):
+            async for models in listing:
+                self._models = models
+
+    async def shutdown(self) -> None:
+        """Stop listening to servers."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait([self._listening])
 
     async def discover(self) -> Hits:
         """Offer all actions."""

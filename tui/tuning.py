@@ -26,9 +26,11 @@ SYSTEM_PROMPT = "system_prompt"
 PROVIDERS_OWN = "the provider's own"
 
 
-def noted(controller: ChatController) -> list[str]:
-    """Return what the header says of how the session shown is asked."""
-    persona, parameters = controller.persona, in_short(controller.parameters)
+async def noted(controller: ChatController) -> list[str]:
+    """Return what the header says of how the session shown is asked: only what its model takes."""
+    persona, given = controller.persona, controller.parameters.given()
+    taken = await controller.manager.tuning.taken(controller.model) if given else frozenset()
+    parameters = in_short(Parameters(**{name: value for name, value in given.items() if name in taken}))
     return [*([f"as {persona}"] if persona else []), *([parameters] if parameters else [])]
 
 

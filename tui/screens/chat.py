@@ -353,6 +353,9 @@ class ChatScreen(Screen[None]):
 
     def show_notes(self) -> None:
         """Show what there is to say of the session beside its title."""
+        self.run_worker(self._show_notes, group="notes", exclusive=True)
+
+    async def _show_notes(self) -> None:
         session = self.controller.session if self.controller else None
         notes = []
         if session is not None:
@@ -363,5 +366,5 @@ class ChatScreen(Screen[None]):
         if self.controller is not None:
             from brim.tui.tuning import noted
 
-            notes += noted(self.controller)
+            notes += await noted(self.controller)
         self.header.set_note(" ".join(notes))

@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from brim.core.text import visible_line
-from brim.tui.model_rows import ModelRows
+from brim.tui.model_rows import ModelRows, title_of
 from brim.tui.widgets.model_list import ModelList, head
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ _KEYS = "Enter choose · Esc cancel"
 class ModelPickerScreen(ModalScreen[str | None]):
     """Returns the id of the model chosen, or ``None`` when the person thought better of it.
 
+    For a provider that wants a key it returns its name and ``:*``.
+
     Args:
         title: what it is chosen for.
         listing: yields the models as far as they are known, the whole list each time.
@@ -36,6 +38,7 @@ class ModelPickerScreen(ModalScreen[str | None]):
         look_up: returns what is known of a model that nobody lists.
         resolve: returns the id that a name means, ``None`` where it means nothing.
         current: the model that answers now.
+        takes_keys: whether a key can be entered where this returns to.
     """
 
     CSS_PATH: ClassVar = ["dialogs.tcss", "models.tcss"]
@@ -60,6 +63,7 @@ class ModelPickerScreen(ModalScreen[str | None]):
         look_up: Callable[[str], Awaitable[ModelInfo]],
         resolve: Callable[[str], str | None],
         current: str,
+        takes_keys: bool = False,
     ) -> None:
         super().__init__()
         self._title = title
@@ -67,6 +71,7 @@ class ModelPickerScreen(ModalScreen[str | None]):
         self._recent = recent
         self._look_up = look_up
         self._current = current
+        self._takes_keys = takes_keys
         self._rows = ModelRows(recent, resolve)
 
     def compose(self) -> ComposeResult:
@@ -130,8 +135,11 @@ class ModelPickerScreen(ModalScreen[str | None]):
         if row is None:
             facts.update("")
             return
+        name = title_of(row.provider) if row.wants_key else row.model.id
         words = row.model.unavailable or row.facts() or "Nothing is known of it."
-        facts.update(Content(visible_line(row.model.id) + "\n" + visible_line(words)))
+        if row.wants_key and self._takes_keys:
+            words = f"Enter takes a key. Or: {words}"
+        facts.update(Content(visible_line(name) + "\n" + visible_line(words)))
 
     @on(Input.Submitted)
     @on(ModelList.Chosen)
@@ -139,7 +147,7 @@ class ModelPickerScreen(ModalScreen[str | None]):
         row = self.models.cursor
         if row is None:
             return
-        if row.model.unavailable:
+        if row.model.unavailable and not (row.wants_key and self._takes_keys):
             self.notify(visible_line(row.model.unavailable), severity="error", markup=False)
             return
         self.dismiss(row.model.id)
