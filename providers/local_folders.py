@@ -24,7 +24,7 @@ LONGEST_LOOK_S = 3.0
 """When looking for models is given up, with what has been found."""
 _MOST_ENTRIES = 20_000
 _DEEPEST = 5
-_LARGEST_MANIFEST_BYTES = 1 << 20
+_LARGEST_JSON_BYTES = 1 << 20
 _MODEL_LAYER = "application/vnd.ollama.image.model"
 _ADAPTER_LAYER = "application/vnd.ollama.image.adapter"
 _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
@@ -140,12 +140,7 @@ def _in_ollama(store: Path) -> Iterator[Found]:
 
 def _blob(store: Path, manifest: Path) -> Path | None:
     """Return the file that a manifest names as the model, ``None`` where that is not one file alone."""
-    try:
-        with manifest.open("rb") as file:
-            said = json.loads(file.read(_LARGEST_MANIFEST_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return None
-    layers = _dicts(said.get("layers") if isinstance(said, dict) else None)
+    layers = _dicts(_json(manifest).get("layers"))
     models = [layer for layer in layers if layer.get("mediaType") == _MODEL_LAYER]
     is_changed = any(layer.get("mediaType") == _ADAPTER_LAYER for layer in layers)
     digest = _DIGEST.fullmatch(str(models[0].get("digest"))) if len(models) == 1 and not is_changed else None
@@ -154,12 +149,27 @@ def _blob(store: Path, manifest: Path) -> Path | None:
     return store / "blobs" / f"sha256-{digest[1]}"
 
 
+def _json(path: Path) -> dict[str, Any]:
+    """Return the object that a file holds, an empty one where it holds none."""
+    try:
+        with path.open("rb") as file:
+            said = json.loads(file.read(_LARGEST_JSON_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 def _dicts(value: object) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _lm_studio_folders(home: Path) -> list[Path]:
-    return [home / ".lmstudio" / "models", home / ".cache" / "lm-studio" / "models"]
+def _lm_studio_folders(home: Path) -> Iterator[Path]:
+    """Yield the usual folders, and the one that the person may have chosen there."""
+    yield home / ".lmstudio" / "models"
+    yield home / ".cache" / "lm-studio" / "models"
+    chosen = _json(home / ".lmstudio" / "settings.json").get("downloadsFolder")
+    if isinstance(chosen, str) and Path(chosen).is_absolute():
+        yield Path(chosen)
 
 
 def _hub(environment: Mapping[str, str], home: Path) -> Path:

@@ -115,6 +115,17 @@ async def test_what_other_programs_have_is_found(
     assert set(await local(make())) == {"Y-Q4"}
 
 
+async def test_the_folder_that_was_chosen_in_lm_studio_is_looked_at(
+    make: Make, person: Path, tmp_path: Path
+) -> None:
+    model(tmp_path / "disk" / "maker" / "R" / "far.gguf")
+    settings = person / ".lmstudio" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text(json.dumps({"downloadsFolder": str(tmp_path / "disk")}))
+
+    assert set(await local(make())) == {"far"}
+
+
 async def test_files_of_one_name_are_told_apart(make: Make, person: Path, tmp_path: Path) -> None:
     model(tmp_path / "models" / "Y.gguf", version="1")
     model(person / ".lmstudio" / "models" / "one" / "R" / "Y.gguf", version="2")
