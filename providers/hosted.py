@@ -94,7 +94,7 @@ class Hosted:
         """Return the line that says what there is to say of a provider's list, nothing if there is nothing."""
         kept = told().here(provider)
         if provider in self._failed:
-            says = f"{self._failed[provider][1]} These are the models known before."
+            says = f"As known before: {self._failed[provider][1]}"
         elif kept is not None and kept.left_out:
             all_told = len(kept.models) + kept.left_out
             says = f"The first {len(kept.models):,} of {all_told:,}: type the id of any other."

@@ -36,10 +36,14 @@ class ModelRow:
 
     @property
     def wants_key(self) -> bool:
-        """Whether it stands for a provider that could be used if it had a key."""
+        """Whether it could be used if its provider had a key."""
         preset = PRESETS.get(self.provider)
-        is_whole = self.model.id.endswith(_ALL)
-        return is_whole and preset is not None and self.model.unavailable == f"Set {preset.key_env}."
+        return preset is not None and self.model.unavailable == f"Set {preset.key_env}."
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it stands for its provider rather than for one model."""
+        return self.model.id.endswith(_ALL)
 
     @property
     def window(self) -> str:
@@ -147,16 +151,17 @@ class ModelRows:
         if recent:
             yield Line(RECENT)
             yield from (Line(row.model.id, row, row.model.unavailable) for row in recent)
-        wanting = [row for row in rows if row.wants_key]
-        others = [row for row in rows if row.model.id not in places and not row.wants_key]
+        wanting = [row for row in rows if row.is_whole and row.wants_key]
+        others = [row for row in rows if row.model.id not in places and not (row.is_whole and row.wants_key)]
         usable = {row.provider for row in others if not row.model.unavailable}
         order = {name: at for at, name in enumerate(dict.fromkeys(row.provider for row in others))}
         others.sort(key=lambda row: (row.provider not in usable, order[row.provider]))
         for provider, group in groupby(others, key=lambda row: row.provider):
+            if provider not in usable:
+                yield from _wanting(wanting)
+                wanting = []
             yield from _group(provider, list(group), is_usable=provider in usable)
-        if wanting:
-            yield Line(MORE)
-            yield from (Line(title_of(row.provider), row, row.model.unavailable) for row in wanting)
+        yield from _wanting(wanting)
 
 
 def row_of(model: ModelInfo) -> ModelRow:
@@ -174,8 +179,14 @@ def title_of(provider: str) -> str:
     return _TITLES.get(provider, provider)
 
 
+def _wanting(rows: Sequence[ModelRow]) -> Iterator[Line]:
+    if rows:
+        yield Line(MORE)
+        yield from (Line(title_of(row.provider), row, row.model.unavailable) for row in rows)
+
+
 def _group(provider: str, rows: Sequence[ModelRow], *, is_usable: bool) -> Iterator[Line]:
-    whole = next((row for row in rows if row.model.id.endswith(_ALL)), None)
+    whole = next((row for row in rows if row.is_whole), None)
     reasons = {row.model.unavailable for row in rows}
     shared = reasons.pop() if len(reasons) == 1 and not is_usable else ""
     yield Line(title_of(provider), note=whole.model.unavailable if whole else shared)

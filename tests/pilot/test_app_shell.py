@@ -21,6 +21,7 @@ from brim.tui.commands import Commands
 from brim.tui.screens.chat import ChatScreen
 from brim.tui.screens.help import HelpScreen
 from brim.tui.screens.welcome import WelcomeScreen
+from brim.tui.widgets.model_list import ModelList
 from tests.support.agents import Plain
 from tests.support.screen import ask, brim, no_connection, screen_text, sees, toasts
 from tests.support.waiting import wait_until
@@ -147,7 +148,7 @@ async def test_the_model_is_chosen_from_a_list(tmp_path: Path) -> None:
         await sees(app, pilot, "ANTHROPIC_API_KEY is not set")
         assert "\x1b" not in screen_text(app)
         await pilot.press(*"foo")
-        await wait_until(pilot, lambda: app.screen.query_one(OptionList).option_count == 1)
+        await wait_until(pilot, lambda: len(app.screen.query_one(ModelList).rows.lines) == 2)
         await pilot.press("enter")
         await sees(app, pilot, "evil:[/foo]")
         assert "\x1b" not in screen_text(app)
@@ -162,7 +163,7 @@ async def test_a_model_that_cannot_be_used_is_not_taken(tmp_path: Path) -> None:
         await pilot.press("f4")
         await sees(app, pilot, "ANTHROPIC_API_KEY is not set")
         await pilot.press(*"anthropic")
-        await wait_until(pilot, lambda: app.screen.query_one(OptionList).option_count == 1)
+        await wait_until(pilot, lambda: len(app.screen.query_one(ModelList).rows.lines) == 2)
         await pilot.press("enter", "enter")
         assert app.screen is not app.chat
         await pilot.press("escape")

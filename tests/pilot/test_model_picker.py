@@ -7,14 +7,20 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from textual.command import CommandPalette
 from textual.pilot import Pilot
 
+from brim.cli import assembly
 from brim.core.agent import AgentInterface, OneAgent
 from brim.core.errors import AgentError
+from brim.core.paths import Paths
+from brim.core.preferences import Preferences
+from brim.core.sessions import SessionManager
 from brim.core.store.sqlite import SQLiteStore
 from brim.core.types import ModelInfo, Session
 from brim.tui.app import BrimApp
 from brim.tui.screens.models import ModelPickerScreen
+from brim.tui.screens.provider import ProviderScreen
 from brim.tui.widgets.model_list import ModelList
 from tests.support.agents import Gated, Plain
 from tests.support.hostile import HOSTILE, assert_clean
@@ -215,3 +221,52 @@ async def test_leaving_while_servers_are_asked_ends_the_question(tmp_path: Path,
             await wait_until(pilot, lambda n=asked: servers.asked == n)
             await pilot.press("escape")
             await wait_until(pilot, lambda: not isinstance(app.screen, ModelPickerScreen))
+
+
+async def test_a_provider_that_wants_a_key_takes_it_in_the_picker(tmp_path: Path) -> None:
+    paths = Paths.find({"BRIM_HOME": str(tmp_path)})
+    paths.make()
+    held: list[Preferences] = []
+
+    async def connect() -> SessionManager:
+        settings = {"default_model": "scripted:demo"}
+        return await assembly.connect(paths, settings, logs=False, warn=lambda _: None, offer=held.append)
+
+    app = BrimApp(
+        connect,
+        session=None,
+        model=None,
+        theme="",
+        state_folder=paths.state,
+        config_folder=paths.config,
+        preferences=lambda: held[0] if held else None,
+    )
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await wait_until(pilot, lambda: app.chat.controller is not None, "the connection")
+        await opened(app, pilot)
+        await pilot.press(*"deepseek")
+        await wait_until(pilot, lambda: under_cursor(app) == "deepseek:*")
+        await sees(app, pilot, "Enter takes its key")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: isinstance(app.screen, ProviderScreen), "the form")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: isinstance(app.screen, ModelPickerScreen), "the picker again")
+        await pilot.press("escape")
+        app.leave()
+        await wait_until(pilot, lambda: app.is_left, "the end of the app")
+
+
+async def test_the_palette_lists_what_is_known_before_servers_answer(
+    tmp_path: Path, servers: Servers
+) -> None:
+    async with brim(tmp_path, servers) as (app, pilot):
+        servers.answer(ModelInfo(id="work:known-at-once"))
+        await pilot.press("ctrl+p")
+        await wait_until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        await pilot.press(*"known")
+        await sees(app, pilot, "Model: work:known-at-once")
+        servers.answer(ModelInfo(id="work:known-at-once"), ModelInfo(id="work:known-later"), last=True)
+        await pilot.press(*"-l")
+        await sees(app, pilot, "Model: work:known-later")
+        assert servers.asked == 1
+        await pilot.press("escape")

@@ -43,6 +43,34 @@ def test_groups_that_can_be_used_come_first_and_say_why_others_cannot() -> None:
     ]
 
 
+def test_providers_that_want_a_key_are_one_line_each_and_what_a_provider_did_not_tell_heads_its_group() -> (
+    None
+):
+    rows = ModelRows()
+    rows.take(
+        [
+            *MODELS,
+            ModelInfo(id="groq:*", unavailable="Set GROQ_API_KEY."),
+            ModelInfo(id="xai:grok-9"),
+            ModelInfo(id="xai:*", unavailable="As known before: xAI did not answer."),
+        ]
+    )
+    lines = shown(rows)
+    assert lines[lines.index("With a key") :][:3] == [
+        "With a key",
+        "- Groq",
+        "Anthropic Set ANTHROPIC_API_KEY.",
+    ]
+    assert lines[lines.index("xAI As known before: xAI did not answer.") + 1] == "- grok-9"
+    place = rows.place_of("groq:*")
+    assert place is not None
+    row = rows.lines[place].row
+    assert row is not None
+    assert row.wants_key
+    rows.find("groq")
+    assert shown(rows) == ["With a key", "- Groq"]
+
+
 def test_what_was_used_lately_is_known_before_anybody_answers() -> None:
     rows = ModelRows(["anthropic:claude-sonnet-4-5", "gone:model"])
     assert shown(rows) == ["Recent", "- anthropic:claude-sonnet-4-5", "- gone:model"]

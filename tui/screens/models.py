@@ -29,7 +29,7 @@ _KEYS = "Enter choose · Esc cancel"
 class ModelPickerScreen(ModalScreen[str | None]):
     """Returns the id of the model chosen, or ``None`` when the person thought better of it.
 
-    For a provider that wants a key it returns its name and ``:*``.
+    Where a provider wants a key it returns the provider's name and ``:*``.
 
     Args:
         title: what it is chosen for.
@@ -135,10 +135,10 @@ class ModelPickerScreen(ModalScreen[str | None]):
         if row is None:
             facts.update("")
             return
-        name = title_of(row.provider) if row.wants_key else row.model.id
+        name = title_of(row.provider) if row.is_whole else row.model.id
         words = row.model.unavailable or row.facts() or "Nothing is known of it."
         if row.wants_key and self._takes_keys:
-            words = f"Enter takes a key. Or: {words}"
+            words = f"Enter takes its key. Or: {words}"
         facts.update(Content(visible_line(name) + "\n" + visible_line(words)))
 
     @on(Input.Submitted)
@@ -147,7 +147,10 @@ class ModelPickerScreen(ModalScreen[str | None]):
         row = self.models.cursor
         if row is None:
             return
-        if row.model.unavailable and not (row.wants_key and self._takes_keys):
+        if row.wants_key and self._takes_keys:
+            self.dismiss(f"{row.provider}:*")
+            return
+        if row.model.unavailable:
             self.notify(visible_line(row.model.unavailable), severity="error", markup=False)
             return
         self.dismiss(row.model.id)
