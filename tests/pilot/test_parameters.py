@@ -70,6 +70,14 @@ async def test_only_what_the_model_takes_is_shown_with_the_place_it_comes_from(
             assert words not in screen_text(app)
 
 
+async def test_the_header_leaves_out_what_the_model_does_not_take(tmp_path: Path) -> None:
+    async with brim(tmp_path, Source(Taking())) as (app, pilot):
+        await controller(app).set_parameters(Parameters(temperature=0.2, top_p=0.5, reasoning_effort="high"))
+        await sees(app, pilot, "temp 0.2")
+        assert "top-p" not in screen_text(app)
+        assert "effort" not in screen_text(app)
+
+
 async def test_a_value_is_set_refused_and_taken_back(tmp_path: Path) -> None:
     agent = Taking()
     async with brim(tmp_path, Source(agent)) as (app, pilot):

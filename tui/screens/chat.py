@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import events, getters, on
+from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -351,11 +351,9 @@ class ChatScreen(Screen[None]):
         if self._is_answering or is_editing:
             yield "stop", "cancel" if is_editing else "stop"
 
-    def show_notes(self) -> None:
+    @work(group="notes", exclusive=True)
+    async def show_notes(self) -> None:
         """Show what there is to say of the session beside its title."""
-        self.run_worker(self._show_notes, group="notes", exclusive=True)
-
-    async def _show_notes(self) -> None:
         session = self.controller.session if self.controller else None
         notes = []
         if session is not None:
