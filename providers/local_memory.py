@@ -47,6 +47,7 @@ class LocalMemory:
     def __init__(self, limit: str = "") -> None:
         self.limit = limit
         self._taken: dict[Loaded, int] = {}
+        self._waiting: Loaded | None = None
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
 
@@ -57,7 +58,9 @@ class LocalMemory:
         return bytes_of(self.limit, total) if self.limit else total
 
     def waits_for(self, model: Loaded) -> str:
-        """Return which other models answer while ``model`` may have to wait for their memory."""
+        """Return for which other models ``model`` waits, which answer; empty if it waits for none."""
+        if model is not self._waiting:
+            return ""
         return " and ".join(one.name for one in self._taken if one is not model and one.is_busy)
 
     async def reserve(self, model: Loaded, needed_bytes: int) -> None:
@@ -84,8 +87,16 @@ class LocalMemory:
                 if idle := next((one for one in others if not one.is_busy), None):
                     await idle.unload()
                 else:
-                    await self._changed.wait()
+                    await self._wait(model)
             self._taken[model] = needed_bytes
+
+    async def _wait(self, model: Loaded) -> None:
+        """Wait until something has changed, as the one who waits."""
+        self._waiting = model
+        try:
+            await self._changed.wait()
+        finally:
+            self._waiting = None
 
     def used(self, model: Loaded) -> None:
         """Take note that a model has just been used."""

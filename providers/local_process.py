@@ -81,6 +81,7 @@ class LocalProcess:
         self._child: Process | None = None
         self._endpoint: Endpoint | None = None
         self._starting: asyncio.Task[Endpoint] | None = None
+        self._makes_room = False
         self._is_closed = False
 
     @property
@@ -155,10 +156,11 @@ class LocalProcess:
         if self._starting is None or self._starting.done():
             self._starting = asyncio.create_task(self._start(), name=f"start {self.name}")
             self._starting.add_done_callback(self._started)
+        starting = self._starting
         try:
-            return await asyncio.shield(self._starting)
+            return await asyncio.shield(starting)
         except asyncio.CancelledError:
-            if self._starting.cancelled():
+            if starting.cancelled():
                 raise self._closed_error() from None
             raise
 
@@ -199,10 +201,12 @@ class LocalProcess:
         if self._users or self._is_closed:
             return
         if self._starting is not None and not self._starting.done():
-            if self.pid is None:  # nobody waits any more for what has not begun
+            if self._makes_room:  # nobody waits any more for what has not begun
                 self._starting.cancel()
                 self._starting = None
         elif self._idle_s and self.pid is not None:
+            if self._rest is not None:
+                self._rest.cancel()
             self._rest = asyncio.get_running_loop().call_later(self._idle_s, self._end_rest)
 
     def _end_rest(self) -> None:
@@ -218,8 +222,12 @@ class LocalProcess:
 
     async def _start(self) -> Endpoint:
         self._endpoint = None
-        shape = await self.shape()
-        await self._memory.reserve(self, self._needed_bytes(shape))
+        self._makes_room = True
+        try:
+            shape = await self.shape()
+            await self._memory.reserve(self, self._needed_bytes(shape))
+        finally:
+            self._makes_room = False
         key = SecretStr(secrets.token_urlsafe(32))
         orders = Orders(
             model_path=str(self.model_path),
