@@ -75,6 +75,7 @@ async def _serve(
     server = _Server(
         uvicorn.Config(
             create_app(manager, options, keys, moderate=moderate, archive=archive),
+            http="h11",  # the other one lets headers pass that are none
             log_config=None,
             access_log=False,
             server_header=False,

@@ -131,6 +131,8 @@ class Full(SessionManager):
         attachments: Sequence[Attachment] = (),
         cleanup: bool | None = None,
         over_budget: bool = False,
+        alone: bool = False,
+        any_length: bool = False,
     ) -> Turn:
         raise StoreError("The disk is full.")
 

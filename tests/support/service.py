@@ -56,7 +56,7 @@ async def running(
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+            uvicorn.Config(app, http="h11", log_config=None, access_log=False, timeout_graceful_shutdown=3)
         )
         task = asyncio.create_task(server.serve(sockets=[listening]))
         try:
