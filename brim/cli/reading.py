@@ -85,7 +85,7 @@ async def models(*, as_json: bool) -> int:
         write_json([_model_document(model, default) for model in found])
         return DONE
     head = ("Model", "Window", "Input $/M", "Output $/M", "Abilities", "Now")
-    groups = groupby(found, key=lambda model: (model.id.partition(":")[0], bool(model.unavailable)))
+    groups = groupby(found, key=_group_of)
     rows = [row for _, group in groups for row in (*(_model_row(model, default) for model in group), _GAP)]
     write_table(head, rows[:-1])
     if default is None:
@@ -156,6 +156,12 @@ def _model_document(model: ModelInfo, default: str | None) -> dict[str, Any]:
         "output_usd_per_million": model.output_usd_per_million,
         "abilities": sorted(abilities_of(model.id)),
     }
+
+
+def _group_of(model: ModelInfo) -> tuple[str, bool]:
+    """Return what models stand together by; lines for whole providers are one group."""
+    provider, _, name = model.id.partition(":")
+    return "" if name == "*" else provider, bool(model.unavailable)
 
 
 def _model_row(model: ModelInfo, default: str | None) -> tuple[str, ...]:
