@@ -10,10 +10,11 @@ import asyncio
 import json
 import re
 import time
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -206,7 +207,12 @@ class Questions:
 
         parts = self._parts
         make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        connection = make(parts.hostname or "", parts.port, timeout=self._timeout_s)
+        proxy = _proxy(parts)
+        if proxy is None:
+            connection = make(parts.hostname or "", parts.port, timeout=self._timeout_s)
+        else:
+            connection = make(proxy.hostname or "", proxy.port, timeout=self._timeout_s)
+            connection.set_tunnel(parts.hostname or "", parts.port, _proxy_headers(proxy))
         try:
             whole = path if path.startswith("/") else f"{parts.path.rstrip('/')}/{path}"
             kind = {"Content-Type": "application/json"} if body else {}
@@ -228,3 +234,25 @@ def _body(response: HTTPResponse, most_bytes: int, timeout_s: float) -> bytes:
         if time.monotonic() > until:
             raise TimeoutError
     return b"".join(parts)
+
+
+def _proxy(parts: SplitResult) -> SplitResult | None:
+    """Return the proxy that the environment wants for a server with TLS, as the SDKs would take it.
+
+    It is for the network, not for this machine.
+    """
+    host = parts.hostname or ""
+    if parts.scheme != "https" or host in ("localhost", "::1") or host.startswith("127."):
+        return None
+    from urllib.request import getproxies, proxy_bypass
+
+    found = getproxies().get("https", "")
+    proxy = urlsplit(found if "//" in found else f"//{found}")
+    return None if not proxy.hostname or proxy_bypass(host) else proxy
+
+
+def _proxy_headers(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    who = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {b64encode(who.encode()).decode()}"}

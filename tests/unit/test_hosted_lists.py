@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -25,6 +26,7 @@ from brim.providers import hosted
 from brim.providers import server as server_module
 from brim.providers.hosted import MOST_MODELS, read_list
 from brim.providers.registry import Registry
+from brim.providers.windows import served_models
 from tests.support.hostile import HOSTILE
 from tests.support.scripted_server import STALL, Reply, ScriptedServer, refusal
 
@@ -427,3 +429,26 @@ def test_names_with_control_characters_are_left_out(name: str) -> None:
 
 def test_nothing_is_kept_without_a_folder() -> None:
     assert told().of("xai") is None
+
+
+async def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as proxy:
+        host, port = proxy.sockets[0].getsockname()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:p%40ss@{host}:{port}")
+        monkeypatch.setenv("https_proxy", f"http://me:p%40ss@{host}:{port}")
+        assert await served_models("https://hosted.invalid/v1", {"Authorization": f"Bearer {KEY}"}) is None
+        assert await served_models("https://127.0.0.1:1/v1", {}) is None
+    assert heads
+    for head in heads:
+        assert head.startswith(b"CONNECT hosted.invalid:443 ")
+        assert b"Basic bWU6cEBzcw==" in head
+        assert KEY.encode() not in head
+    assert len(heads) == 1
