@@ -1,9 +1,9 @@
-"""Other brims on the same data: what they change is seen here within a second or two."""
+"""Other brims on the same data: what they change is seen here within a second or two, and what they want stopped."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from brim.core.errors import StoreError
 from brim.core.events import StoreChanged, TurnEvent
@@ -19,14 +19,21 @@ class Neighbours:
     Args:
         store: the shared data.
         publish: tells the watchers.
+        stop: stops the answer in a session.
         look_s: seconds between two looks.
     """
 
     def __init__(
-        self, store: SessionStore, publish: Callable[[TurnEvent], None], *, look_s: float = LOOK_S
+        self,
+        store: SessionStore,
+        publish: Callable[[TurnEvent], None],
+        *,
+        stop: Callable[[str], Awaitable[None]],
+        look_s: float = LOOK_S,
     ) -> None:
         self._store = store
         self._publish = publish
+        self._stop = stop
         self._look_s = look_s
         self._task: asyncio.Task[None] | None = None
         self._answering: frozenset[str] = frozenset()
@@ -54,6 +61,8 @@ class Neighbours:
             await asyncio.sleep(self._look_s)
 
     async def _look_once(self, seen: int | None) -> int:
+        for session_id in await self._store.asked_to_stop():
+            await self._stop(session_id)
         # Who was answering may have been killed, which changes nothing in the file.
         interrupted = await self._store.recover() if self._answering else ()
         version = await self._store.foreign_version()

@@ -167,13 +167,18 @@ class TurnRunner:
         if is_busy:
             raise _busy_elsewhere()
 
-    async def stop(self, session_id: str) -> None:
-        """Stop the running answer; what came is kept and stored when this returns. The queue waits."""
+    async def stop(self, session_id: str, stopped_as: Status = Status.STOPPED) -> None:
+        """Stop the running answer; what came is kept and stored when this returns. The queue waits.
+
+        An answer that another brim writes is stopped by that one, a moment later.
+        """
         task, live = self._tasks.get(session_id), self._live.get(session_id)
         if live is not None:
-            live.stop()
+            live.stop(stopped_as)
         if task is not None:
             await asyncio.wait({task})
+        else:
+            await self._store.ask_to_stop(session_id)
 
     async def stop_all(self, stopped_as: Status = Status.STOPPED) -> None:
         """Stop all turns for good; their answers end as ``stopped_as``."""

@@ -128,7 +128,7 @@ class SessionManager:
         self.tuning = Tuning(store, self._hub.publish, agents=self.agents, ledger=self._ledger)
         self.counting = Counting(store, self.agents, self._ledger, self._cleaner)
         self.searching = Search(store)
-        self.neighbours = Neighbours(store, self._hub.publish)
+        self.neighbours = Neighbours(store, self._hub.publish, stop=self._turns.stop)
         self.default_system_prompt = default_system_prompt
 
     async def open(self) -> Recovered:
@@ -250,9 +250,9 @@ class SessionManager:
         """
         return await self._turns.retry(session_id, cleanup=cleanup, over_budget=over_budget)
 
-    async def stop(self, session_id: str) -> None:
-        """Stop the running answer; what came is kept and stored when this returns. The queue waits."""
-        await self._turns.stop(session_id)
+    async def stop(self, session_id: str, *, stopped_as: Status = Status.STOPPED) -> None:
+        """Stop the answer; what came is kept, and stored when this returns unless another brim writes it. The queue waits."""
+        await self._turns.stop(session_id, stopped_as)
 
     async def take_back_queue(self, session_id: str) -> tuple[QueuedPrompt, ...]:
         """Empty the queue and return the prompts that were in it, oldest first."""

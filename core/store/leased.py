@@ -87,6 +87,17 @@ class LeasedStore(TableStore):
         work = partial(leases.release, session_id, self._id)
         await self._change(session_id, work, is_synced=False)
 
+    async def ask_to_stop(self, session_id: str) -> bool:
+        """Ask the store that has the lease on a session to stop its answer."""
+        work = partial(leases.ask_to_stop, session_id, self._id)
+        return await self._change(session_id, work, is_synced=False)
+
+    async def asked_to_stop(self) -> frozenset[str]:
+        """Return the ids of the sessions whose answers this store is asked to stop."""
+        if not self._leased:
+            return frozenset()
+        return await self._connections.read(partial(leases.asked_to_stop, self._id))
+
     async def add_message(self, message: Message, *, taken: QueuedPrompt | None = None) -> Session:
         """Keep a message and make it its session's head; an answer that is being written needs the lease.
 

@@ -20,7 +20,7 @@ _TAKE = """
     INSERT INTO leases (session_id, store, fence, expires_at)
     VALUES (?, ?, next_fence(), now_s() + ?)
     ON CONFLICT (session_id) DO UPDATE
-    SET store = excluded.store, fence = excluded.fence, expires_at = excluded.expires_at
+    SET store = excluded.store, fence = excluded.fence, expires_at = excluded.expires_at, stop_asked = 0
     RETURNING fence
 """
 _RENEW_ONE = """
@@ -29,6 +29,8 @@ _RENEW_ONE = """
 _RENEW = "UPDATE leases SET expires_at = now_s() + ? WHERE store = ?"
 _RELEASE = "DELETE FROM leases WHERE session_id = ? AND store = ?"
 _RELEASE_ALL = "DELETE FROM leases WHERE store = ?"
+_ASK_TO_STOP = "UPDATE leases SET stop_asked = 1 WHERE session_id = ? AND store <> ? AND expires_at > now_s()"
+_ASKED_TO_STOP = "SELECT session_id FROM leases WHERE store = ? AND stop_asked = 1"
 _ELSEWHERE = "SELECT session_id FROM leases WHERE store <> ? AND expires_at > now_s()"
 _ABANDONED = """
     SELECT DISTINCT messages.session_id AS session_id FROM messages
@@ -68,6 +70,16 @@ def release(session_id: str, store: str, file: sqlite3.Connection) -> None:
 def release_all(store: str, file: sqlite3.Connection) -> None:
     """Give back all leases of a store."""
     file.execute(_RELEASE_ALL, (store,))
+
+
+def ask_to_stop(session_id: str, store: str, file: sqlite3.Connection) -> bool:
+    """Ask another store that has the lease on a session to stop its answer; returns whether there is one."""
+    return file.execute(_ASK_TO_STOP, (session_id, store)).rowcount > 0
+
+
+def asked_to_stop(store: str, file: sqlite3.Connection) -> frozenset[str]:
+    """Return the sessions that a store has leases on and is asked to stop."""
+    return frozenset(row["session_id"] for row in file.execute(_ASKED_TO_STOP, (store,)))
 
 
 def elsewhere(store: str, file: sqlite3.Connection) -> frozenset[str]:

@@ -113,23 +113,18 @@ class SessionStore(Protocol):
 
     async def open(self) -> Recovered:
         """Make the store ready: create or migrate it, and mark answers whose writer is gone."""
-        ...
 
     async def aclose(self) -> None:
         """Write what waits and close."""
-        ...
 
     async def recover(self) -> tuple[str, ...]:
         """Mark answers whose writer is gone as interrupted; returns their ids."""
-        ...
 
     async def foreign_version(self) -> int:
         """Return a number that changes whenever another process has written."""
-        ...
 
     async def answering_elsewhere(self) -> frozenset[str]:
         """Return the ids of the sessions in which other processes are writing answers."""
-        ...
 
     async def lease(self, session_id: str) -> bool:
         """Take the right to write an answer in a session, or keep it; returns false while another store has it.
@@ -138,21 +133,23 @@ class SessionStore(Protocol):
         when the store dies. What a dead store was writing is marked as interrupted before another has the lease,
         and nothing that comes from it afterwards is taken. Raises `SessionNotFoundError`.
         """
-        ...
 
     async def release(self, session_id: str) -> None:
         """Give the right to write an answer in a session back; where this store has none nothing changes."""
-        ...
+
+    async def ask_to_stop(self, session_id: str) -> bool:
+        """Ask whoever has the lease on a session to stop its answer; returns false where no other store has it."""
+
+    async def asked_to_stop(self) -> frozenset[str]:
+        """Return the ids of the sessions whose answers this store is asked to stop, until their leases end."""
 
     # sessions
 
     async def add_session(self, session: Session) -> None:
         """Keep a new session."""
-        ...
 
     async def session(self, session_id: str) -> Session:
         """Return a session by its whole id, also a deleted one. Raises `SessionNotFoundError`."""
-        ...
 
     async def find_session(self, name: str) -> Session:
         """Return the session that ``name`` means: an id, an unambiguous start of one, or ``last``.
@@ -160,7 +157,6 @@ class SessionStore(Protocol):
         Deleted sessions are not found. Raises `SessionNotFoundError`, whose sentence lists the candidates
         (at most five) where ``name`` is ambiguous.
         """
-        ...
 
     async def list_sessions(
         self, *, limit: int, after: Session | None = None, only: SessionFilter = ALL_OPEN
@@ -170,19 +166,15 @@ class SessionStore(Protocol):
         ``after`` is the last session of the page before. Costs the same however many sessions there are,
         unless ``only`` leaves some out.
         """
-        ...
 
     async def count_sessions(self) -> int:
         """Return how many sessions are open: neither archived nor deleted."""
-        ...
 
     async def tags(self) -> list[tuple[str, int]]:
         """Return the tags in use, case-folded, and how many sessions have each, the commonest first."""
-        ...
 
     async def erase(self, session_ids: Iterable[str]) -> int:
         """Delete sessions and their messages for good; returns how many sessions there were."""
-        ...
 
     async def import_sessions(
         self, conversations: Sequence[Conversation], *, is_rehearsal: bool = False
@@ -192,7 +184,6 @@ class SessionStore(Protocol):
         They cost nothing today, so `spending` does not move. What it returns of outlives the process; a power
         cut it outlives after a call with no conversations. A rehearsal tells what would come of it.
         """
-        ...
 
     async def update_session(self, session_id: str, **fields: Any) -> Session:
         """Set fields of a session: those of `Session` that are no totals and no ids.
@@ -200,7 +191,6 @@ class SessionStore(Protocol):
         ``updated_at`` moves only when ``title``, ``model`` or ``head_id`` does. Returns the session as it
         is now.
         """
-        ...
 
     # messages
 
@@ -211,7 +201,6 @@ class SessionStore(Protocol):
 
         What others have put into it meanwhile stays. Returns the session as it is now.
         """
-        ...
 
     async def add_message(self, message: Message, *, taken: QueuedPrompt | None = None) -> Session:
         """Keep a message and make it its session's head; returns the session with its new totals.
@@ -221,17 +210,14 @@ class SessionStore(Protocol):
         An answer with status ``streaming`` is marked as written by this store, and needs the `lease`, which is taken
         along; where another store has it `SessionBusyError` is raised, and nothing was stored.
         """
-        ...
 
     def journal(
         self, message_id: str, *, text: str = "", reasoning: str = "", tool_call: ToolCall | None = None
     ) -> None:
         """Add to a streaming answer without waiting; on disk within 250 ms. Cost grows with the addition."""
-        ...
 
     async def foresee(self, message_id: str, parts: PromptParts) -> None:
         """Keep with an answer what its prompt is expected to be made of, before the request leaves."""
-        ...
 
     async def finish_message(self, message: Message) -> Session:
         """Write an answer as it is at its end; its journal is dropped and the session's totals move.
@@ -244,65 +230,51 @@ class SessionStore(Protocol):
         ``priced_turns``, and to the spending of the day. ``turn_tokens`` moves a third of the way to what
         the prompt and the answer weigh (all of the way on the first turn).
         """
-        ...
 
     async def message(self, message_id: str) -> Message:
         """Return one message. Raises `SessionNotFoundError`."""
-        ...
 
     async def tail(self, session_id: str, *, limit: int, before_id: str | None = None) -> list[Message]:
         """Return the last ``limit`` messages of the path, or of what comes before ``before_id`` in it.
 
         In the order of the conversation.
         """
-        ...
 
     async def outline(self, session_id: str) -> list[OutlineRow]:
         """Return the whole path without its texts, in the order of the conversation."""
-        ...
 
     async def context_rows(self, session_id: str) -> list[ContextRow]:
         """Return the whole path with weights and states, in the order of the conversation."""
-        ...
 
     async def attachment_data(self, attachment_ids: Iterable[str]) -> dict[str, bytes]:
         """Return the data of attachments by their ids; unknown ids are left out."""
-        ...
 
     async def messages_by_id(self, message_ids: Sequence[str]) -> list[Message]:
         """Return the messages with these ids, in the order of the ids; unknown ids are left out."""
-        ...
 
     async def transcript(self, session_id: str) -> list[Message]:
         """Return the whole path, for an export."""
-        ...
 
     async def siblings(self, session_id: str) -> list[tuple[str, ...]]:
         """Return for each place with more than one message their ids, oldest first, over all branches."""
-        ...
 
     async def last_below(self, message_id: str, ends: Sequence[str] = ()) -> str:
         """Return the end of the branch that goes on from a message, along its newest messages.
 
         If one of ``ends`` comes after the message, it goes through the first that does.
         """
-        ...
 
     async def tree(self, session_id: str) -> list[Message]:
         """Return the messages of all branches, parents before their children."""
-        ...
 
     async def fork(self, message_id: str, title: str) -> Session:
         """Copy the path that ends in a message into a new session, whose totals begin at nothing."""
-        ...
 
     async def window(self, session_id: str) -> list[Message]:
         """Return the messages of the path that are in the window, in the order of the conversation."""
-        ...
 
     async def weigh(self, session_id: str, tokens: dict[str, tuple[int, bool]]) -> Session:
         """Set messages' ``tokens`` and ``tokens_estimated``, by message id."""
-        ...
 
     async def clean(
         self,
@@ -326,7 +298,6 @@ class SessionStore(Protocol):
             returning: messages that come back into it.
             shortened: new ``shortened_chars`` and ``tokens`` of messages, by their id.
         """
-        ...
 
     async def mark(
         self, message_id: str, *, pinned: bool | None = None, left_out: bool | None = None
@@ -336,7 +307,6 @@ class SessionStore(Protocol):
         A message left out leaves the window, one no longer left out comes back, and so does one that is
         pinned (which then is not left out).
         """
-        ...
 
     # search
 
@@ -347,49 +317,38 @@ class SessionStore(Protocol):
         at before the best are chosen is limited; ``before`` is where an earlier look came to. A caller that
         is cancelled stops it.
         """
-        ...
 
     async def hits(self, query: Query, numbers: Sequence[int]) -> list[Hit]:
         """Return the hits that `search` only told the numbers of, in their order."""
-        ...
 
     async def index(self, budget_s: float) -> bool:
         """Work for about so long at making messages known to `search`; returns whether more wait.
 
         The store does so by itself, a moment after messages were written.
         """
-        ...
 
     # accounts
 
     async def spend(self, session_id: str, model: str, usage: Usage, cost_usd: Decimal | None) -> Session:
         """Add what a request that is no turn took, such as a summary, to its session and to the day."""
-        ...
 
     async def spending(self, since: date | None = None) -> list[Spending]:
         """Return what was spent by day and model, oldest day first."""
-        ...
 
     async def predictions(self, *, limit: int = 10_000) -> list[Prediction]:
         """Return the newest turns whose prompt was both predicted and reported."""
-        ...
 
     async def model_facts(self, model: str) -> ModelFacts:
         """Return what was learnt about a model."""
-        ...
 
     async def keep_model_facts(self, model: str, facts: ModelFacts) -> None:
         """Keep what was learnt about a model, in place of what was kept before."""
-        ...
 
     async def kept_answer(self, key: str, since: datetime) -> str | None:
         """Return the answer that was kept under ``key`` since a moment, ``None`` if there is none."""
-        ...
 
     async def keep_answer(self, key: str, answer: str, session_id: str, since: datetime) -> None:
         """Keep an answer until its session is erased; those from before ``since`` go, and the oldest of too many."""
-        ...
 
     async def prompts(self, *, limit: int) -> list[str]:
         """Return the newest distinct user prompts over all sessions, newest first."""
-        ...

@@ -114,6 +114,19 @@ class SQLiteStore(TableStore):
         if self._locks is not None:
             await asyncio.to_thread(self._locks.release, session_id)
 
+    async def ask_to_stop(self, session_id: str) -> bool:
+        """Ask the process that has the lease on a session to stop its answer."""
+        if self._locks is None:
+            return False
+        try:
+            return await asyncio.to_thread(self._locks.ask_to_stop, session_id)
+        except OSError as error:
+            raise StoreError(f"{self._path} has no locks: {error.strerror or error}.") from error
+
+    async def asked_to_stop(self) -> frozenset[str]:
+        """Return the ids of the sessions whose answers this store is asked to stop."""
+        return frozenset() if self._locks is None else self._locks.asked_to_stop()
+
     async def add_message(self, message: Message, *, taken: QueuedPrompt | None = None) -> Session:
         """Keep a message and make it its session's head; an answer that is being written needs the lease."""
         if message.status is Status.STREAMING and not await self.lease(message.session_id):

@@ -1,6 +1,7 @@
 """Which store on a data file writes in which session: a locked file for each answer that is being written.
 
 The kernel lets go of a lock when its process ends, however it ends, so nobody has to wait for a lease to run out.
+Whoever wants the answer stopped writes so into the file.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class TurnLocks:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 is_there = _is_same(descriptor, path)  # who had it may have removed it meanwhile
+                if is_there:
+                    os.ftruncate(descriptor, 0)  # what one that was killed was asked is over
             except BlockingIOError:
                 os.close(descriptor)
                 return False
@@ -55,6 +58,27 @@ class TurnLocks:
         """Give all locks back."""
         for session_id in tuple(self._held):
             self.release(session_id)
+
+    def ask_to_stop(self, session_id: str) -> bool:
+        """Tell who has a session locked that its answer is to stop; returns false where no other store has it."""
+        if session_id in self._held:
+            return False
+        try:
+            descriptor = os.open(self._path(session_id), os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.write(descriptor, b"stop")
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def asked_to_stop(self) -> frozenset[str]:
+        """Return the sessions that are locked here and whose answers are to stop."""
+        return frozenset(each for each, descriptor in self._held.items() if os.fstat(descriptor).st_size)
 
     def _path(self, session_id: str) -> Path:
         name = blake2b(session_id.encode("utf-8", "replace"), digest_size=16).hexdigest()

@@ -115,6 +115,32 @@ async def test_what_others_write_is_noticed(opened):
     assert await one.foreign_version() != before
 
 
+async def test_an_answer_can_be_asked_to_stop_by_others_while_it_is_written(opened):
+    one, two = await opened(), await opened()
+    first, other = await begun(one), await begun(one)
+    assert await one.asked_to_stop() == await two.asked_to_stop() == frozenset()
+    assert await two.ask_to_stop(first.session_id)
+    assert await one.asked_to_stop() == {first.session_id}
+    assert await two.asked_to_stop() == frozenset()
+    assert not await one.ask_to_stop(other.session_id)
+    await one.finish_message(ended(first))
+    assert await one.asked_to_stop() == frozenset()
+    assert not await two.ask_to_stop(first.session_id)
+    again = await begun(two, first.session_id, first.id)
+    assert await two.asked_to_stop() == frozenset()
+    assert await one.ask_to_stop(again.session_id)
+    assert await two.asked_to_stop() == {again.session_id}
+
+
+async def test_what_a_killed_writer_was_asked_does_not_stop_the_next_one(url, opened):
+    session_id, answer_id = killed_in_the_middle(url)
+    store = await opened()
+    await store.ask_to_stop(session_id)
+    await taken(store, session_id)
+    await begun(store, session_id, answer_id)
+    assert await store.asked_to_stop() == frozenset()
+
+
 async def test_a_store_that_closes_leaves_nothing_locked(opened):
     one, two = await opened(), await opened()
     answer = await begun(one)

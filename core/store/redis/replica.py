@@ -48,7 +48,8 @@ _TABLES = {
 _OWN_TABLES = """
     CREATE TABLE leases (
         session_id TEXT PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE,
-        store TEXT NOT NULL, fence INTEGER NOT NULL, expires_at REAL NOT NULL
+        store TEXT NOT NULL, fence INTEGER NOT NULL, expires_at REAL NOT NULL,
+        stop_asked INTEGER NOT NULL DEFAULT 0
     );
     CREATE TABLE touched (
         document TEXT NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (document, name, key)
