@@ -1,7 +1,8 @@
 """Who watches what: subscriptions to turn events.
 
 A subscription keeps what its watcher has not taken yet. Additions of text to the same message are joined
-while they wait, so that a slow watcher costs memory for the text and not for each piece; nothing is dropped.
+while they wait, so that a slow watcher costs memory for the text and not for each piece. Nothing is dropped, unless
+the watcher said how much may wait: it has fallen behind then, and looks at the answer itself.
 """
 
 from __future__ import annotations
@@ -17,10 +18,20 @@ _DETAIL = (TextAdded, ReasoningAdded, ToolCallChanged, TurnProgressed)
 
 
 class Subscription:
-    """A watcher's queue of events. Close it, or use it as a context manager, to stop watching."""
+    """A watcher's queue of events. Close it, or use it as a context manager, to stop watching.
 
-    def __init__(self, hub: Hub, session_id: str | None) -> None:
+    Args:
+        hub: hands it the events.
+        session_id: what is watched; ``None`` for all sessions.
+        most_chars: how many characters of text may wait; ``None`` for any number.
+    """
+
+    def __init__(self, hub: Hub, session_id: str | None, most_chars: int | None = None) -> None:
         self.session_id = session_id
+        self.is_behind = False
+        """Whether growth of answers was dropped since `caught_up`."""
+        self._most_chars = most_chars
+        self._chars = 0
         self._hub = hub
         self._waiting: list[TurnEvent] = []
         self._texts: list[str] = []
@@ -29,6 +40,15 @@ class Subscription:
 
     def put(self, event: TurnEvent) -> None:
         """Add an event at the end."""
+        if self._most_chars is not None and isinstance(event, _DETAIL):
+            if isinstance(event, TextAdded | ReasoningAdded):
+                self._chars += len(event.text)
+            if self._chars > self._most_chars:
+                self._drop_detail()
+                self.is_behind = True
+            if self.is_behind:
+                self._wake.set()
+                return
         if isinstance(event, TextAdded | ReasoningAdded):
             last = self._waiting[-1] if self._waiting else None
             if type(last) is type(event) and last.message_id == event.message_id:
@@ -45,6 +65,16 @@ class Subscription:
         self._waiting.append(event)
         self._wake.set()
 
+    def caught_up(self) -> None:
+        """Take note that the watcher looks at the answer now, with all that has come of it; events go on from there."""
+        self._drop_detail()
+        self.is_behind = False
+
+    def _drop_detail(self) -> None:
+        self._waiting = [event for event in self._waiting if not isinstance(event, _DETAIL)]
+        self._texts = []
+        self._chars = 0
+
     def _join(self) -> None:
         """Put the joined text into the text event that it belongs to, which is the last one."""
         last = self._waiting[-1] if len(self._texts) > 1 else None
@@ -55,9 +85,12 @@ class Subscription:
         self._texts = []
 
     async def batches(self) -> AsyncIterator[list[TurnEvent]]:
-        """Yield all that waits, again and again, until the subscription is closed and empty."""
+        """Yield all that waits, again and again, until the subscription is closed and empty.
+
+        Who has fallen behind gets what waits besides, and calls `caught_up`.
+        """
         while True:
-            if not self._waiting:
+            if not self._waiting and not self.is_behind:
                 if self._closed:
                     return
                 self._wake.clear()
@@ -65,6 +98,7 @@ class Subscription:
                 continue
             self._join()
             batch, self._waiting = self._waiting, []
+            self._chars = 0
             yield batch
 
     def close(self) -> None:
@@ -88,9 +122,9 @@ class Hub:
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
 
-    def subscribe(self, session_id: str | None) -> Subscription:
+    def subscribe(self, session_id: str | None, most_chars: int | None = None) -> Subscription:
         """Watch one session whole, or, with ``None``, all sessions without the growth of their answers."""
-        subscription = Subscription(self, session_id)
+        subscription = Subscription(self, session_id, most_chars)
         self._subscriptions.add(subscription)
         return subscription
 

@@ -351,12 +351,12 @@ class SessionManager:
 
     # --- watching and reading -------------------------------------------------------------------------
 
-    def subscribe(self, session_id: str | None = None) -> Subscription:
+    def subscribe(self, session_id: str | None = None, *, most_chars: int | None = None) -> Subscription:
         """Watch one session, or with ``None`` all of them without the growth of their answers.
 
         Take the snapshot (`live`, `running`) right after, with no ``await`` between: events go on from there.
         """
-        return self._hub.subscribe(session_id)
+        return self._hub.subscribe(session_id, most_chars)
 
     def live(self, session_id: str) -> Message | None:
         """Return the answer being written, as far as it has come; ``None`` when no turn runs."""

@@ -1,19 +1,78 @@
-"""How much a caller may ask for: requests a minute, tokens a day, turns at once."""
+"""How much a caller may ask for: requests a minute, tokens a day, turns at once.
+
+Where requests and tokens are counted on a server and that one is away, they are counted in this process until it is
+back: nobody is turned away for it, and no limit is open.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from limits import RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.aio.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
+from limits.errors import StorageError
 from limits.storage import storage_from_string
 
+from brim.core.errors import SettingsError
 from brim.serve.faults import RefusedCallError
 from brim.serve.keys import ServiceKey
 from brim.serve.options import ServeOptions
 
+_log = logging.getLogger(__name__)
+
 _BUSY_RETRY_S = 2.0
+_PATIENCE_S = 1.0
+"""How long the server of the counts has to answer, in seconds."""
+_AWAY_S = 5.0
+"""How long it is left alone when it did not, in seconds."""
+
+T = TypeVar("T")
+
+
+class Counts:
+    """Requests and tokens, counted in one place.
+
+    Args:
+        url: the place, as `limits` names it; empty for this process.
+    """
+
+    def __init__(self, url: str = "") -> None:
+        if url:
+            storage = storage_from_string(
+                url,
+                implementation="redispy",
+                wrap_exceptions=True,
+                socket_timeout=_PATIENCE_S,
+                socket_connect_timeout=_PATIENCE_S,
+            )
+        else:
+            storage = storage_from_string("async+memory://")
+        self._requests = MovingWindowRateLimiter(storage)
+        self._tokens = FixedWindowRateLimiter(storage)
+
+    async def request(self, name: str, limit: int) -> float | None:
+        """Count a request; returns ``None``, or if it is one too many within a minute, the seconds until the next."""
+        item = RateLimitItemPerMinute(limit)
+        if await self._requests.hit(item, "requests", name):
+            return None
+        stats = await self._requests.get_window_stats(item, "requests", name)
+        return max(1.0, stats.reset_time - time.time())
+
+    async def tokens_left(self, name: str, limit: int) -> tuple[int, float]:
+        """Return how many tokens are left, and the seconds until there are all of them again."""
+        stats = await self._tokens.get_window_stats(RateLimitItemPerDay(limit), "tokens", name)
+        return max(0, stats.remaining), max(1.0, stats.reset_time - time.time())
+
+    async def take_tokens(self, name: str, limit: int, tokens: int) -> None:
+        """Count tokens, as far as there are any."""
+        left, _ = await self.tokens_left(name, limit)
+        # What goes over the limit is not counted by `hit`, so what is left is used up instead.
+        if left > 0:
+            await self._tokens.hit(RateLimitItemPerDay(limit), "tokens", name, cost=min(tokens, left))
 
 
 class Allowance:
@@ -21,13 +80,25 @@ class Allowance:
 
     Args:
         options: limits for keys that have none of their own.
+
+    Raises:
+        SettingsError: what counts on a server is not installed.
     """
 
     def __init__(self, options: ServeOptions) -> None:
         self._options = options
-        storage = storage_from_string(options.limits_url)
-        self._requests = MovingWindowRateLimiter(storage)
-        self._tokens = FixedWindowRateLimiter(storage)
+        self._here = Counts()
+        self._shared: Counts | None = None
+        if options.limits_url is not None:
+            try:
+                self._shared = Counts(options.limits_url.get_secret_value())
+            except Exception as error:  # what `limits` raises where redis is missing is its own
+                raise SettingsError(
+                    "BRIM_SERVE_LIMITS_URL cannot be used: Redis' package is not installed, or the URL is not right.",
+                    hint="pip install 'brim[redis]'.",
+                ) from error
+        self._away_until = 0.0
+        self._is_away = False
         self._turns: Counter[str] = Counter()
 
     async def request(self, name: str, key: ServiceKey | None) -> None:
@@ -35,14 +106,13 @@ class Allowance:
         limit = (key and key.requests_per_minute) or self._options.requests_per_minute
         if limit is None:
             return
-        item = RateLimitItemPerMinute(limit)
-        if not await self._requests.hit(item, "requests", name):
-            stats = await self._requests.get_window_stats(item, "requests", name)
+        retry_after_s = await self._counted(lambda counts: counts.request(name, limit))
+        if retry_after_s is not None:
             raise RefusedCallError(
                 429,
                 f"That was more than {limit} requests within a minute.",
                 kind="rate_limit",
-                retry_after_s=max(1.0, stats.reset_time - time.time()),
+                retry_after_s=retry_after_s,
             )
 
     async def begin_turn(self, name: str, key: ServiceKey | None) -> None:
@@ -56,26 +126,49 @@ class Allowance:
                 kind="rate_limit",
                 retry_after_s=_BUSY_RETRY_S,
             )
-        a_day = (key and key.tokens_per_day) or self._options.tokens_per_day
-        if a_day is not None:
-            item = RateLimitItemPerDay(a_day)
-            stats = await self._tokens.get_window_stats(item, "tokens", name)
-            if stats.remaining <= 0:
-                raise RefusedCallError(
-                    429,
-                    f"Today's {a_day:,} tokens are used up.",
-                    kind="token_limit",
-                    retry_after_s=max(1.0, stats.reset_time - time.time()),
-                )
         self._turns[name] += 1
+        try:
+            await self._check_tokens(name, key)
+        except BaseException:
+            self._turns[name] -= 1
+            raise
 
     async def end_turn(self, name: str, key: ServiceKey | None, tokens: int) -> None:
         """Give the place of a turn back and count what it took."""
         self._turns[name] -= 1
         a_day = (key and key.tokens_per_day) or self._options.tokens_per_day
         if a_day is not None and tokens > 0:
-            item = RateLimitItemPerDay(a_day)
-            left = (await self._tokens.get_window_stats(item, "tokens", name)).remaining
-            # What goes over the limit is not counted by `hit`, so what is left is used up instead.
-            if left > 0:
-                await self._tokens.hit(item, "tokens", name, cost=min(tokens, left))
+            await self._counted(lambda counts: counts.take_tokens(name, a_day, tokens))
+
+    async def _check_tokens(self, name: str, key: ServiceKey | None) -> None:
+        a_day = (key and key.tokens_per_day) or self._options.tokens_per_day
+        if a_day is None:
+            return
+        left, retry_after_s = await self._counted(lambda counts: counts.tokens_left(name, a_day))
+        if left <= 0:
+            raise RefusedCallError(
+                429,
+                f"Today's {a_day:,} tokens are used up.",
+                kind="token_limit",
+                retry_after_s=retry_after_s,
+            )
+
+    async def _counted(self, ask: Callable[[Counts], Awaitable[T]]) -> T:
+        """Ask the shared counts, or those of this process while they are away or where there are none."""
+        if self._shared is None or time.monotonic() < self._away_until:
+            return await ask(self._here)
+        try:
+            found = await ask(self._shared)
+        except StorageError as error:
+            self._away_until = time.monotonic() + _AWAY_S
+            if not self._is_away:
+                self._is_away = True
+                _log.warning(
+                    "limits are counted in this process: their server is away",
+                    extra={"error": type(error.storage_error).__name__},
+                )
+            return await ask(self._here)
+        if self._is_away:
+            self._is_away = False
+            _log.warning("limits are counted on their server again")
+        return found

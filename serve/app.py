@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -50,12 +50,12 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
+        manager.neighbours.watch()
         watchers = [asyncio.create_task(metrics.watch(manager))]
         if options.sentry_dsn is not None:
             watchers.append(asyncio.create_task(tell_of_failures(manager)))
         try:
             yield
-            await _turns_ended(manager, options.grace_s)
         finally:
             if archive is not None:
                 await archive.aclose()
@@ -87,17 +87,6 @@ def create_app(
     app.add_middleware(BodyLimit, most_bytes=options.max_body_bytes)
     app.add_middleware(Watching, metrics=metrics)
     return app
-
-
-async def _turns_ended(manager: SessionManager, grace_s: float) -> None:
-    """Wait until no turn runs, or for ``grace_s`` seconds."""
-    with suppress(TimeoutError), manager.subscribe() as watcher:
-        async with asyncio.timeout(grace_s):
-            if not manager.running():
-                return
-            async for _ in watcher.batches():
-                if not manager.running():
-                    return
 
 
 async def _check_store(manager: SessionManager) -> str:

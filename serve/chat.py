@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from time import monotonic
+from typing import TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from brim.core.events import TextAdded, TurnFailed, TurnFinished
-from brim.core.sessions import SessionManager
 from brim.serve.callers import Called
-from brim.serve.faults import RefusedCallError
+from brim.serve.faults import RefusedCallError, in_words
 from brim.serve.places import Place
-from brim.serve.service import Served
+from brim.serve.service import Served, Service
 from brim.serve.sessions import session_of
-from brim.serve.stream import followed
+from brim.serve.stream import NO_BUFFER, PULSE, PULSE_S, followed
 from brim.serve.turns import ask
 
 router = APIRouter(tags=["chat"])
 
 _SESSION = "X-Session-Id"
+
+T = TypeVar("T")
 
 
 class ChatMessage(BaseModel):
@@ -46,37 +49,39 @@ async def chat_stream(
     Line breaks of the text are several ``data:`` lines of one event, as the protocol has it. A failure comes as
     an ``error`` event with a sentence.
     """
-    sent = await _sent(request) if message is None else ChatMessage(message=message, session_id=session_id)
-    if sent.session_id is None:
-        found = (await service.manager.create(owner=caller.name)).id
+    if message is None:
+        sent = _checked(ChatMessage.model_validate_json, await request.body())
     else:
-        found = (await session_of(sent.session_id, service, caller)).id
-    _, answer_id = await ask(service, caller, found, sent.message)
+        sent = _checked(ChatMessage.model_validate, {"message": message, "session_id": session_id})
+    if sent.session_id is not None:
+        await session_of(sent.session_id, service, caller)
+    turn, answer_id = await ask(service, caller, sent.session_id, sent.message)
     return StreamingResponse(
-        _text(service.manager, found, Place(answer_id)),
+        _text(service, turn.session_id, Place(answer_id)),
         media_type="text/event-stream",
-        headers={_SESSION: found, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+        headers={_SESSION: turn.session_id, **NO_BUFFER},
     )
 
 
-async def _sent(request: Request) -> ChatMessage:
+def _checked(read: Callable[[T], ChatMessage], given: T) -> ChatMessage:
     try:
-        return ChatMessage.model_validate_json(await request.body())
+        return read(given)
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
         raise RefusedCallError(
             422,
-            f"The request is not right: {first['msg']}.",
+            in_words(error.errors(include_input=False)),
             hint='Send {"message": "…"} as JSON, or ?message=… in the query.',
             kind="bad_input",
         ) from None
 
 
-async def _text(manager: SessionManager, session_id: str, place: Place) -> AsyncIterator[bytes]:
-    async with aclosing(followed(manager, session_id, place)) as events:
+async def _text(service: Service, session_id: str, place: Place) -> AsyncIterator[bytes]:
+    said_at = monotonic()
+    async with aclosing(followed(service, session_id, place)) as events:
         async for _, event in events:
             match event:
                 case TextAdded(text=text):
+                    said_at = monotonic()
                     yield data_lines(text)
                 case TurnFailed(answer=answer):
                     failure = answer.failure
@@ -84,6 +89,9 @@ async def _text(manager: SessionManager, session_id: str, place: Place) -> Async
                     yield b"event: error\n" + data_lines(said)
                 case TurnFinished():
                     yield b"event: done\ndata:\n\n"
+                case _ if monotonic() - said_at > PULSE_S:
+                    said_at = monotonic()
+                    yield PULSE
 
 
 def data_lines(text: str) -> bytes:

@@ -6,16 +6,19 @@ A request brings its whole conversation and nothing of it is stored: sessions ar
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Literal
 
+from anyio import CancelScope
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import Receive, Scope, Send
 
-from brim.core.agent import AgentInterface
 from brim.core.errors import AgentError, BrimError
 from brim.core.events import Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported
 from brim.core.parameters import Effort, Parameters
@@ -23,8 +26,11 @@ from brim.core.turns import events_of
 from brim.core.types import AgentContext, Message, new_id
 from brim.core.usage import Usage
 from brim.serve.callers import Called, Caller
-from brim.serve.faults import RefusedCallError, fault, status_of
+from brim.serve.faults import RefusedCallError, kind_of
 from brim.serve.service import Served, Service
+from brim.serve.stream import NO_BUFFER
+
+_log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
@@ -129,28 +135,28 @@ async def models(service: Served, caller: Called) -> JSONResponse:
 @router.post("/chat/completions", response_model=None)
 async def complete(asked: Completion, service: Served, caller: Called) -> Response:
     """Answer a conversation, whole or as it is written."""
+    service.check_open()
     context = asked.context()
-    model = service.manager.agents.resolve(asked.model)
+    try:
+        model = service.manager.agents.resolve(asked.model)
+    except AgentError as error:
+        raise RefusedCallError(404, error.sentence, hint=error.hint, kind="model_not_found") from None
     agent = await service.manager.agents.agent_for(model)
     await service.look_at(context.input, caller)
     await service.allowance.begin_turn(caller.name, caller.key)
     answer = _Answer(model)
-    events = _counted(service, caller, agent, context, answer)
-    if not asked.stream:
-        try:
-            async with aclosing(events):
-                async for _ in events:
-                    pass
-        except BrimError as error:
-            kind = error.kind if isinstance(error, AgentError) else "agent"
-            return fault(status_of(error), kind, error.sentence, hint=error.hint)
-        return JSONResponse(answer.whole())
-    wants_usage = asked.stream_options is not None and asked.stream_options.include_usage
-    return StreamingResponse(
-        _chunks(events, answer, wants_usage=wants_usage),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-    )
+    events = _told(events_of(agent, context))
+    if asked.stream:
+        wants_usage = asked.stream_options is not None and asked.stream_options.include_usage
+        return _Streamed(service, caller, events, answer, wants_usage=wants_usage)
+    try:
+        async with aclosing(events):
+            async for event in events:
+                if answer.take(event):
+                    break
+    finally:
+        await _account(service, caller, answer)
+    return JSONResponse(answer.whole())
 
 
 class _Answer:
@@ -163,7 +169,8 @@ class _Answer:
         self.usage: Usage | None = None
         self.finish_reason = "stop"
 
-    def take(self, event: StreamEvent) -> None:
+    def take(self, event: StreamEvent) -> bool:
+        """Take in an event; returns whether it was the last."""
         match event:
             case TextDelta(text=text):
                 self._texts.append(text)
@@ -171,8 +178,10 @@ class _Answer:
                 self.usage = usage
             case Done(finish_reason=reason):
                 self.finish_reason = "length" if reason in ("length", "max_tokens") else "stop"
+                return True
             case _:
                 pass
+        return False
 
     def whole(self) -> dict[str, Any]:
         message = {"role": "assistant", "content": "".join(self._texts)}
@@ -198,22 +207,50 @@ class _Answer:
         }
 
 
-async def _counted(
-    service: Service, caller: Caller, agent: AgentInterface, context: AgentContext, answer: _Answer
-) -> AsyncGenerator[StreamEvent, None]:
-    """Yield the events of an answer, and count at its end what it took."""
+class _Streamed(StreamingResponse):
+    """An answer as it is written. What it took is counted however it ends, also before anything of it was sent."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        service: Service,
+        caller: Caller,
+        events: AsyncGenerator[StreamEvent, None],
+        answer: _Answer,
+        *,
+        wants_usage: bool,
+    ) -> None:
+        super().__init__(_chunks(events, answer, wants_usage=wants_usage), headers=NO_BUFFER)
+        self._ended = partial(_account, service, caller, answer)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with CancelScope(shield=True):
+                await self._ended()
+
+
+async def _told(events: AsyncGenerator[StreamEvent, None]) -> AsyncGenerator[StreamEvent, None]:
+    """Yield an agent's events. What a person's own agent raises that is no error of brim's becomes one."""
     try:
-        async with aclosing(events_of(agent, context)) as events:
+        async with aclosing(events):
             async for event in events:
-                answer.take(event)
                 yield event
-                if isinstance(event, Done):
-                    return
-    finally:
-        tokens = answer.usage.total_tokens if answer.usage else 0
-        if answer.usage is not None:
-            service.metrics.used(answer.model, answer.usage)
-        await service.allowance.end_turn(caller.name, caller.key, tokens)
+    except BrimError:
+        raise
+    except Exception as error:
+        _log.exception("an agent failed")
+        raise AgentError(f"The agent raised {type(error).__name__}.") from error
+
+
+async def _account(service: Service, caller: Caller, answer: _Answer) -> None:
+    """Count what an answer took, and give its place back."""
+    usage = answer.usage
+    if usage is not None:
+        service.metrics.used(answer.model, usage)
+    await service.allowance.end_turn(caller.name, caller.key, usage.total_tokens if usage else 0)
 
 
 async def _chunks(
@@ -230,8 +267,10 @@ async def _chunks(
                         yield answer.chunk({"reasoning_content": text})
                     case _:
                         pass
+                if answer.take(event):
+                    break
     except BrimError as error:
-        yield _line({"error": {"type": "agent", "message": f"{error.sentence} {error.hint}".strip()}})
+        yield _line({"error": {"type": kind_of(error), "message": f"{error.sentence} {error.hint}".strip()}})
         return
     yield answer.chunk({}, answer.finish_reason)
     if wants_usage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -37,8 +37,17 @@ _STATUS: tuple[tuple[type[BrimError], int], ...] = (
     (AgentError, 502),
     (BrimError, 400),
 )
+_KINDS: tuple[tuple[type[BrimError], str], ...] = (
+    (SessionNotFoundError, "not_found"),
+    (SessionBusyError, "busy"),
+    (CleanupWantedError, "cleanup_wanted"),
+    (WindowFullError, "window_full"),
+    (BudgetError, "budget"),
+    (StoreError, "store"),
+)
 _STORE_RETRY_S = 5
 _LONGEST_DETAIL = 300
+_PARTS = ("body", "query", "path", "header")
 
 
 class RefusedCallError(BrimError):
@@ -87,32 +96,44 @@ def status_of(error: BrimError) -> int:
     return next(status for kind, status in _STATUS if isinstance(error, kind))
 
 
+def kind_of(error: BrimError) -> str:
+    """Return the word for programs that says what kind of error it is."""
+    given: str = getattr(error, "kind", "")
+    return given or next((word for kind, word in _KINDS if isinstance(error, kind)), "refused")
+
+
 async def _on_brim_error(request: Request, error: Exception) -> JSONResponse:
     del request
     if not isinstance(error, BrimError):
         raise error
-    kind = getattr(error, "kind", "") or type(error).__name__.removesuffix("Error").lower()
     retry_after_s = getattr(error, "retry_after_s", None)
     if isinstance(error, StoreError):
         _log.error("the store failed: %s", error.sentence)
         return fault(503, "store", "The sessions cannot be reached now.", retry_after_s=_STORE_RETRY_S)
-    return fault(status_of(error), kind, error.sentence, hint=error.hint, retry_after_s=retry_after_s)
+    return fault(
+        status_of(error), kind_of(error), error.sentence, hint=error.hint, retry_after_s=retry_after_s
+    )
 
 
 async def _on_bad_input(request: Request, error: Exception) -> JSONResponse:
     del request
     if not isinstance(error, RequestValidationError):
         raise error
-    return fault(422, "bad_input", _in_words(error.errors()))
+    return fault(422, "bad_input", in_words(error.errors()))
 
 
-def _in_words(errors: Iterable[Any]) -> str:
+def in_words(errors: Iterable[Any]) -> str:
     """Return what is wrong with a request's fields as one sentence, without what was sent."""
     said = [
-        f"{'.'.join(str(part) for part in each['loc'][1:]) or each['loc'][0]}: {each['msg']}"
+        ": ".join(part for part in (".".join(str(part) for part in _named(each["loc"])), each["msg"]) if part)
         for each in errors
     ]
     return visible_line(f"The request is not right: {'; '.join(said)}"[:_LONGEST_DETAIL]) + "."
+
+
+def _named(place: Sequence[str | int]) -> Sequence[str | int]:
+    """Return where a field is, without the part of the request that it is in."""
+    return place[1:] or place if place and place[0] in _PARTS else place
 
 
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -6,20 +6,24 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from brim.core.store.urls import WORDS, checked_url
 
 
 class ServeOptions(BaseSettings):
     """How the service behaves. Limits are for each key; a key of its own in the file of keys comes first."""
 
-    model_config = SettingsConfigDict(env_prefix="BRIM_SERVE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="BRIM_SERVE_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
     keys: Path | None = None
     """The file of keys; ``service-keys.toml`` beside the settings if left out."""
-    grace_s: float = Field(default=30.0, ge=0)
+    grace_s: float = Field(default=30.0, ge=0, le=86_400)
     """How long running turns may go on after the service was told to end, in seconds."""
     max_body_bytes: int = Field(default=1_048_576, gt=0)
     """The longest request."""
@@ -28,8 +32,8 @@ class ServeOptions(BaseSettings):
     requests_per_minute: int | None = Field(default=None, gt=0)
     tokens_per_day: int | None = Field(default=None, gt=0)
     concurrent_turns: int | None = Field(default=None, gt=0)
-    limits_url: str = "async+memory://"
-    """Where requests and tokens are counted; replicas share one ``async+redis://HOST:PORT``."""
+    limits_url: SecretStr | None = None
+    """Where requests and tokens are counted: ``redis://HOST:PORT``, which replicas share; ``None`` for this process."""
     care: Literal["off", "log", "block"] = "log"
     """What happens to text that looks like an attempt to mislead the model."""
     moderation: bool = False
@@ -43,3 +47,24 @@ class ServeOptions(BaseSettings):
     archive: SecretStr | None = None
     """The URL of a store that keeps what is said, for when the one of the sessions lets go of it."""
     sentry_dsn: SecretStr | None = None
+
+    @field_validator("limits_url")
+    @classmethod
+    def _limits_on_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        """Take the form of `limits` and the usual one."""
+        if url is None:
+            return None
+        text = url.get_secret_value().removeprefix("async+")
+        if text == "memory://":
+            return None
+        if not text.startswith(("redis://", "rediss://")):
+            raise ValueError("it must be redis://HOST:PORT or rediss://HOST:PORT")
+        return SecretStr(f"async+{text}")
+
+    @field_validator("archive")
+    @classmethod
+    def _archive_is_a_store(cls, url: SecretStr | None) -> SecretStr | None:
+        try:
+            return None if url is None else checked_url(url)
+        except ValueError:
+            raise ValueError(f"it must be {WORDS}") from None

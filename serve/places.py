@@ -15,6 +15,9 @@ from brim.core.types import Message
 
 _ID = re.compile(r"([0-9A-Za-z_-]{1,64})(?::(\d{1,9}):(\d{1,9}):([12]{0,999})|:end)")
 
+LONGEST_PIECE = 65_536
+"""In characters; what is missing comes in pieces that are no longer."""
+
 Growth = TextAdded | ReasoningAdded | ToolCallChanged
 
 
@@ -65,8 +68,9 @@ class Place:
     def missing(self, answer: Message) -> Iterator[tuple[Place, Growth]]:
         """Yield what has to be sent to come from here to ``answer``, each with the place after it."""
         place, session_id = self, answer.session_id
-        if rest := answer.reasoning[self.reasoning_chars :]:
-            event: Growth = ReasoningAdded(session_id=session_id, message_id=answer.id, text=rest)
+        for start in range(self.reasoning_chars, len(answer.reasoning), LONGEST_PIECE):
+            piece = answer.reasoning[start : start + LONGEST_PIECE]
+            event: Growth = ReasoningAdded(session_id=session_id, message_id=answer.id, text=piece)
             place = place.after(event)
             yield place, event
         for number, call in enumerate(answer.tool_calls):
@@ -74,7 +78,8 @@ class Place:
             if number >= len(self.calls) or (is_over and self.calls[number] == "1"):
                 place = place.with_call(number, is_over=is_over)
                 yield place, ToolCallChanged(session_id=session_id, message_id=answer.id, call=call)
-        if rest := answer.content[self.chars :]:
-            event = TextAdded(session_id=session_id, message_id=answer.id, text=rest)
+        for start in range(self.chars, len(answer.content), LONGEST_PIECE):
+            piece = answer.content[start : start + LONGEST_PIECE]
+            event = TextAdded(session_id=session_id, message_id=answer.id, text=piece)
             place = place.after(event)
             yield place, event

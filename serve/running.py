@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import uvicorn
 from pydantic import ValidationError
+from pydantic_settings import SettingsError as UnreadableError
 
 from brim.core.archive import Archive
 from brim.core.errors import SettingsError
@@ -19,9 +19,13 @@ from brim.serve.keys import KeyFile
 from brim.serve.logs import log_to_stderr
 from brim.serve.options import ServeOptions
 from brim.serve.sentry import start
+from brim.serve.server import Server
 from brim.serve.service import Moderate
 
 _BACKLOG = 2048
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+_DEAF_MS = 120_000
+"""A client that takes nothing of what is sent to it for so long is cut off, in milliseconds."""
 
 Connect = Callable[[], Awaitable[tuple[SessionManager, Archive | None]]]
 """Opens the sessions, and their archive where there is one."""
@@ -42,8 +46,10 @@ def read_options(given: Mapping[str, Any]) -> ServeOptions:
         raise SettingsError(
             f"{'The option' if name in chosen else 'BRIM_SERVE_' + name.upper()} is not right: {first['msg']}."
         ) from None
-    except ValueError as error:
-        raise SettingsError(f"A BRIM_SERVE_ variable is not right: {error}.") from None
+    except UnreadableError:
+        raise SettingsError(
+            "BRIM_SERVE_ORIGINS is no list in JSON.", hint='It looks like ["https://chat.example.com"].'
+        ) from None
 
 
 def run_service(
@@ -72,29 +78,12 @@ async def _serve(
     moderate: Moderate | None,
 ) -> int:
     manager, archive = await connect()
-    server = _Server(
-        uvicorn.Config(
-            create_app(manager, options, keys, moderate=moderate, archive=archive),
-            http="h11",  # the other one lets headers pass that are none
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="on",
-            timeout_graceful_shutdown=max(1, round(options.grace_s)),
-        )
-    )
+    app = create_app(manager, options, keys, moderate=moderate, archive=archive)
+    server = Server(app, options.grace_s)
     await server.serve(sockets=[listening])
-    return 0 if server.started else 1
-
-
-class _Server(uvicorn.Server):
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin, and say where."""
-        await super().startup(sockets)
-        for listening in sockets or ():
-            host, port = listening.getsockname()[:2]
-            sys.stdout.write(f"brim serves at http://{f'[{host}]' if ':' in host else host}:{port}\n")
-            sys.stdout.flush()
+    if not server.started:
+        return 1
+    return 128 + signal.SIGINT if server.is_interrupted else 0
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -106,6 +95,8 @@ def _listen(host: str, port: int) -> socket.socket:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)
+            if _USER_TIMEOUT is not None:  # connections have it from the socket that takes them
+                listening.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, _DEAF_MS)
             listening.listen(_BACKLOG)
         except OSError:
             listening.close()

@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from brim.core.errors import AgentError
 from brim.core.sessions import SessionManager
 from brim.core.turns import Turn
-from brim.core.types import Message
+from brim.core.types import Message, Status
 from brim.serve.allowance import Allowance
 from brim.serve.callers import Caller, Door
 from brim.serve.care import Care
@@ -45,7 +45,37 @@ class Service:
     checks: Mapping[str, Check]
     """What `/readiness` looks at, by name."""
     moderate: Moderate | None = None
+    is_ending: bool = False
+    """Whether the service was told to end: nothing new begins."""
     accounting: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def check_open(self) -> None:
+        """Raise `RefusedCallError` (503) once the service was told to end."""
+        if self.is_ending:
+            raise RefusedCallError(
+                503, "The service is ending.", hint="Another may answer.", kind="ending", retry_after_s=1
+            )
+
+    async def end(self, grace_s: float, hurry: asyncio.Event) -> None:
+        """Let running turns end for ``grace_s`` seconds, or until ``hurry``; those left end as interrupted."""
+        self.is_ending = True
+        ending = {asyncio.create_task(self._turns_ended()), asyncio.create_task(hurry.wait())}
+        await asyncio.wait(ending, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        left = self.manager.running()
+        if left:
+            _log.warning("turns are interrupted", extra={"turns": len(left)})
+        await asyncio.gather(*(self.manager.stop(each, stopped_as=Status.INTERRUPTED) for each in left))
+
+    async def _turns_ended(self) -> None:
+        with self.manager.subscribe() as watcher:
+            if not self.manager.running():
+                return
+            async for _ in watcher.batches():
+                if not self.manager.running():
+                    return
 
     async def look_at(self, text: str, caller: Caller) -> None:
         """Hold what a user sends against the operator's wishes, before the model sees it.

@@ -29,77 +29,102 @@ from brim.core.events import (
     TurnProgressed,
     WindowCleaned,
 )
-from brim.core.sessions import SessionManager
 from brim.core.types import Message, Status
 from brim.serve.places import Place
+from brim.serve.service import Service
 
+NO_BUFFER = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+"""Headers that keep whoever is between from collecting events."""
 POLL_S = 0.25
 """How often an answer that another replica writes is looked at, in seconds."""
-_PULSE_S = 15.0
+PULSE_S = 15.0
 """After so many silent seconds a comment is sent: whoever is between may cut a connection that is silent."""
-_PULSE = b": the answer is being written\n\n"
+_MOST_WAITING_CHARS = 262_144
+"""How much text waits for a client that reads slowly; then it reads on from the answer itself, in characters."""
+PULSE = b": the answer is being written\n\n"
 
 
-async def answer_events(manager: SessionManager, session_id: str, place: Place) -> AsyncIterator[bytes]:
+async def answer_events(service: Service, session_id: str, place: Place) -> AsyncIterator[bytes]:
     """Yield the server-sent events of an answer from ``place`` to its end."""
-    async with aclosing(followed(manager, session_id, place)) as events:
+    async with aclosing(followed(service, session_id, place)) as events:
         async for here, event in events:
-            yield _PULSE if event is None else sent(event, here)
+            yield PULSE if event is None else sent(event, here)
 
 
 async def followed(
-    manager: SessionManager, session_id: str, place: Place
+    service: Service, session_id: str, place: Place
 ) -> AsyncGenerator[tuple[Place, TurnEvent | None], None]:
     """Yield what happens to the answer that ``place`` is in, from there to its end, each with the place after it.
 
     ``None`` is a sign of life.
     """
-    here = place
-    with manager.subscribe(session_id) as watcher:
+    here, manager = place, service.manager
+    with manager.subscribe(session_id, most_chars=_MOST_WAITING_CHARS) as watcher:
         live = manager.live(session_id)
         if live is None or live.id != here.message_id:
-            async for there, event in _stored(manager, here):
+            async for there, event in _stored(service, here):
                 yield there, event
             return
+        calls = {call.id: number for number, call in enumerate(live.tool_calls)}
         for there, growth in here.missing(live):
             here = there
             yield here, growth
-        calls = {call.id: number for number, call in enumerate(live.tool_calls)}
         async for batch in watcher.batches():
+            if watcher.is_behind:
+                watcher.caught_up()
+                live = manager.live(session_id)
+                # Without it the answer has ended, and its end is in a batch.
+                if live is not None and live.id == here.message_id:
+                    calls = {call.id: number for number, call in enumerate(live.tool_calls)}
+                    for there, growth in here.missing(live):
+                        here = there
+                        yield here, growth
             for event in batch:
-                match event:
-                    case TextAdded() | ReasoningAdded():
-                        here = here.after(event)
-                    case ToolCallChanged(call=call):
-                        number = calls.setdefault(call.id, len(calls))
-                        here = here.with_call(number, is_over=call.result is not None)
-                    case TurnFinished(answer=answer) | TurnFailed(answer=answer):
-                        for there, growth in here.missing(answer):
-                            yield there, growth
-                        yield Place(here.message_id, is_end=True), event
-                        return
-                    case TurnProgressed() | WindowCleaned() | SummarySkipped() | ContextChanged():
-                        pass
-                    case _:
-                        continue
-                yield here, event
+                if isinstance(event, TurnFinished | TurnFailed):
+                    for there, growth in here.missing(event.answer):
+                        yield there, growth
+                    yield Place(here.message_id, is_end=True), event
+                    return
+                if (after := _after(here, event, calls)) is not None:
+                    here = after
+                    yield here, event
 
 
-async def _stored(
-    manager: SessionManager, place: Place
-) -> AsyncGenerator[tuple[Place, TurnEvent | None], None]:
-    """Yield the events of an answer that is over, or that somebody else writes."""
+def _after(here: Place, event: TurnEvent, calls: dict[str, int]) -> Place | None:
+    """Return the place once an event is sent, ``None`` for one that is not for those who follow an answer.
+
+    ``calls`` are the numbers of the tool calls so far.
+    """
+    match event:
+        case TextAdded() | ReasoningAdded():
+            return here.after(event)
+        case ToolCallChanged(call=call):
+            return here.with_call(calls.setdefault(call.id, len(calls)), is_over=call.result is not None)
+        case TurnProgressed() | WindowCleaned() | SummarySkipped() | ContextChanged():
+            return here
+        case _:
+            return None
+
+
+async def _stored(service: Service, place: Place) -> AsyncGenerator[tuple[Place, TurnEvent | None], None]:
+    """Yield the events of an answer that is over, or that somebody else writes.
+
+    They break off without an end where the session is gone meanwhile, or this service ends before the answer does.
+    """
     here = place
     said_at = monotonic()
-    while True:
-        [answer] = await manager.messages_by_id([here.message_id])
+    while not service.is_ending:
+        found = await service.manager.messages_by_id([here.message_id])
+        if not found:
+            return
+        [answer] = found
         for there, growth in here.missing(answer):
             here, said_at = there, monotonic()
             yield here, growth
         if answer.status is not Status.STREAMING:
             yield Place(answer.id, is_end=True), ending(answer)
             return
-        if monotonic() - said_at > _PULSE_S:
+        if monotonic() - said_at > PULSE_S:
             said_at = monotonic()
             yield here, None
         await asyncio.sleep(POLL_S)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from time import monotonic
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from brim.core.errors import SessionBusyError
 from brim.core.turns import Turn
 from brim.core.types import Message, Status
 from brim.serve.callers import Called, Caller
@@ -16,11 +17,12 @@ from brim.serve.faults import RefusedCallError
 from brim.serve.places import Place
 from brim.serve.service import Served, Service
 from brim.serve.sessions import message_of, session_of
-from brim.serve.stream import answer_events
+from brim.serve.stream import NO_BUFFER, POLL_S, answer_events
 
 router = APIRouter(prefix="/sessions", tags=["turns"])
 
-_NO_BUFFER = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+_STOPPING_S = 8.0
+"""How long another replica has to stop an answer, in seconds; it looks once a second whether it shall."""
 
 
 class Question(BaseModel):
@@ -41,22 +43,25 @@ class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
     def __init__(self, service: Service, session_id: str, place: Place) -> None:
-        super().__init__(answer_events(service.manager, session_id, place), headers=_NO_BUFFER)
+        super().__init__(answer_events(service, session_id, place), headers=NO_BUFFER)
 
 
 async def ask(
-    service: Service, caller: Caller, session_id: str, text: str, *, cleanup: bool | None = None
+    service: Service, caller: Caller, session_id: str | None, text: str, *, cleanup: bool | None = None
 ) -> tuple[Turn, str]:
-    """Begin a turn; returns it and the id of its answer.
+    """Begin a turn, with ``None`` in a session that is made for it; returns it and the id of its answer.
 
     Raises:
         SessionBusyError: a turn of the session has not ended.
         RefusedCallError: the caller has too many turns, or no tokens left today.
         BrimError: as for `SessionManager.send`.
     """
+    service.check_open()
     await service.look_at(text, caller)
     await service.allowance.begin_turn(caller.name, caller.key)
     try:
+        if session_id is None:
+            session_id = (await service.manager.create(owner=caller.name)).id
         turn = await service.manager.send(session_id, text, cleanup=cleanup, alone=True)
         live = service.manager.live(session_id)
     except BaseException:
@@ -113,10 +118,21 @@ async def follow(
 
 @router.post("/{session_id}/stop", status_code=204)
 async def stop(session_id: str, service: Served, caller: Called) -> None:
-    """Stop the answer that is being written; what came is kept."""
+    """Stop the answer that is being written, by whichever replica; what came is kept."""
     await session_of(session_id, service, caller)
-    latest = await service.manager.tail(session_id, limit=1)
-    is_here = session_id in service.manager.running()
-    if latest and latest[0].status is Status.STREAMING and not is_here:
-        raise SessionBusyError("Another replica writes this answer.", hint="Only that one can stop it.")
     await service.manager.stop(session_id)
+    until = monotonic() + _STOPPING_S
+    while await _is_written(session_id, service):
+        if monotonic() > until:
+            raise RefusedCallError(
+                503,
+                "Nothing is heard of the replica that writes this answer.",
+                kind="busy",
+                retry_after_s=_STOPPING_S,
+            )
+        await asyncio.sleep(POLL_S)
+
+
+async def _is_written(session_id: str, service: Service) -> bool:
+    latest = await service.manager.tail(session_id, limit=1)
+    return bool(latest) and latest[0].status is Status.STREAMING

@@ -45,14 +45,14 @@ def serve(options: Mapping[str, Any], *, agent: str | None, model: str | None) -
         from brim.cli.assembly import connect
         from brim.core.archive import Archive
         from brim.core.errors import StoreError
-        from brim.core.store.urls import checked_url, make_store
+        from brim.core.store.urls import make_store
 
         # How long a request may be is an option of the service.
         options = {"default_model": model, "max_input_chars": 0}
         manager = await connect(paths, options, agent=agent, logs=False, warn=complain)
         if chosen.archive is None:
             return manager, None
-        archive = Archive(manager, make_store(checked_url(chosen.archive), paths.database))
+        archive = Archive(manager, make_store(chosen.archive, paths.database))
         try:
             await archive.open()
         except StoreError:

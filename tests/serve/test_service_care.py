@@ -194,6 +194,6 @@ async def test_a_defect_is_answered_without_a_traceback(tmp_path):
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
     async with running(Broken(), tmp_path) as service, service.client() as client:
         answer = await client.post("/v1/chat/completions", json=body)
-        assert answer.status_code == 500
-        assert answer.json()["error"]["sentence"] == "Something in the service is broken."
+        assert answer.status_code == 502
+        assert answer.json()["error"]["sentence"] == "The agent raised ZeroDivisionError."
         assert "user's text" not in answer.text
