@@ -90,7 +90,7 @@ def test_a_persona_is_asked_and_options_come_before_it() -> None:
 def test_the_app_begins_with_a_persona(tmp_path: Path) -> None:
     _keep(Persona(name="Echo", model="scripted:echo", parameters=Parameters(temperature=0.2)))
     with AppInTerminal(tmp_path, command=[*BRIM, "--persona", "echo"]) as app:
-        app.read_until_shown("as Echo temp 0.2")
+        app.read_until_shown("as Echo")
         app.read_until_shown("scripted:echo")
         app.write(b"\x11")
         assert app.ended() == 0
