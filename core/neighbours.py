@@ -63,8 +63,9 @@ class Neighbours:
     async def _look_once(self, seen: int | None) -> int:
         for session_id in await self._store.asked_to_stop():
             await self._stop(session_id)
-        # Who was answering may have been killed, which changes nothing in the file.
-        interrupted = await self._store.recover() if self._answering else ()
+        # Who was answering may have been killed, which changes nothing in the file. An answer of ours may have ended
+        # while the server was away, so that its end is not there.
+        interrupted = await self._store.recover() if self._answering or seen is None else ()
         version = await self._store.foreign_version()
         if version != seen or interrupted:
             answering = await self._store.answering_elsewhere()

@@ -10,7 +10,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from limits import RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.aio.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
@@ -37,22 +37,42 @@ class Counts:
     """Requests and tokens, counted in one place.
 
     Args:
-        url: the place, as `limits` names it; empty for this process.
+        url: of a Redis server; empty for this process.
+
+    Raises:
+        SettingsError: the package is missing, or something in the URL is wrong.
     """
 
     def __init__(self, url: str = "") -> None:
+        self._pool: Any = None
         if url:
+            try:
+                from redis.asyncio import ConnectionPool
+
+                self._pool = ConnectionPool.from_url(
+                    url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S
+                )
+            except ImportError:
+                raise SettingsError(
+                    "Limits on a server need the package redis, which is not installed.",
+                    hint="pip install 'brim[redis]'.",
+                ) from None
+            except ValueError:
+                raise SettingsError(
+                    "BRIM_SERVE_LIMITS_URL is not right.", hint="It looks like redis://HOST:6379/0."
+                ) from None
             storage = storage_from_string(
-                url,
-                implementation="redispy",
-                wrap_exceptions=True,
-                socket_timeout=_PATIENCE_S,
-                socket_connect_timeout=_PATIENCE_S,
+                f"async+{url}", implementation="redispy", wrap_exceptions=True, connection_pool=self._pool
             )
         else:
             storage = storage_from_string("async+memory://")
         self._requests = MovingWindowRateLimiter(storage)
         self._tokens = FixedWindowRateLimiter(storage)
+
+    async def aclose(self) -> None:
+        """Disconnect."""
+        if self._pool is not None:
+            await self._pool.aclose()
 
     async def request(self, name: str, limit: int) -> float | None:
         """Count a request; returns ``None``, or if it is one too many within a minute, the seconds until the next."""
@@ -82,7 +102,7 @@ class Allowance:
         options: limits for keys that have none of their own.
 
     Raises:
-        SettingsError: what counts on a server is not installed.
+        SettingsError: the server cannot be used, for want of its package or because of its URL.
     """
 
     def __init__(self, options: ServeOptions) -> None:
@@ -90,16 +110,15 @@ class Allowance:
         self._here = Counts()
         self._shared: Counts | None = None
         if options.limits_url is not None:
-            try:
-                self._shared = Counts(options.limits_url.get_secret_value())
-            except Exception as error:  # what `limits` raises where redis is missing is its own
-                raise SettingsError(
-                    "BRIM_SERVE_LIMITS_URL cannot be used: Redis' package is not installed, or the URL is not right.",
-                    hint="pip install 'brim[redis]'.",
-                ) from error
+            self._shared = Counts(options.limits_url.get_secret_value())
         self._away_until = 0.0
         self._is_away = False
         self._turns: Counter[str] = Counter()
+
+    async def aclose(self) -> None:
+        """Disconnect."""
+        if self._shared is not None:
+            await self._shared.aclose()
 
     async def request(self, name: str, key: ServiceKey | None) -> None:
         """Count a request. Raises `RefusedCallError` (429) when there were too many within a minute."""

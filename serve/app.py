@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -27,6 +28,8 @@ from brim.serve.sentry import tell_of_failures
 from brim.serve.service import Moderate, Service
 from brim.serve.watching import Watching
 
+_log = logging.getLogger(__name__)
+
 
 def create_app(
     manager: SessionManager,
@@ -49,7 +52,6 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        del app
         manager.neighbours.watch()
         watchers = [asyncio.create_task(metrics.watch(manager))]
         if options.sentry_dsn is not None:
@@ -60,7 +62,8 @@ def create_app(
             if archive is not None:
                 await archive.aclose()
             await manager.aclose(stopped_as=Status.INTERRUPTED)
-            await asyncio.gather(*watchers)
+            await asyncio.gather(*watchers, *app.state.service.accounting)
+            await allowance.aclose()
 
     app = FastAPI(title="brim", version=__version__, lifespan=lifespan)
     app.state.service = Service(
@@ -93,7 +96,8 @@ async def _check_store(manager: SessionManager) -> str:
     try:
         await manager.list_sessions(limit=1)
     except StoreError as error:
-        return error.sentence
+        _log.error("the store failed: %s", error.sentence)  # its address is not for everyone who asks
+        return "the sessions cannot be reached"
     return ""
 
 

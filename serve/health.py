@@ -15,6 +15,8 @@ from brim.serve.service import Check, Served
 router = APIRouter(tags=["health"])
 
 _CHECK_S = 5.0
+RETRY_S = 5
+"""When to ask again whether the service is ready, in seconds."""
 
 
 @router.get("/health")
@@ -30,8 +32,12 @@ async def readiness(service: Served) -> JSONResponse:
     found = await asyncio.gather(*(_looked_at(service.checks[name]) for name in names))
     checks = {name: wrong or "ok" for name, wrong in zip(names, found, strict=True)}
     is_ready = not any(found)
+    if service.is_ending:
+        is_ready, checks["service"] = False, "it is ending"
     return JSONResponse(
-        {"status": "ready" if is_ready else "not_ready", "checks": checks}, 200 if is_ready else 503
+        {"status": "ready" if is_ready else "not_ready", "checks": checks},
+        200 if is_ready else 503,
+        headers=None if is_ready else {"Retry-After": str(RETRY_S)},
     )
 
 

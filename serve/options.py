@@ -59,7 +59,7 @@ class ServeOptions(BaseSettings):
             return None
         if not text.startswith(("redis://", "rediss://")):
             raise ValueError("it must be redis://HOST:PORT or rediss://HOST:PORT")
-        return SecretStr(f"async+{text}")
+        return SecretStr(text)
 
     @field_validator("archive")
     @classmethod

@@ -83,7 +83,7 @@ async def followed(
                 if isinstance(event, TurnFinished | TurnFailed):
                     for there, growth in here.missing(event.answer):
                         yield there, growth
-                    yield Place(here.message_id, is_end=True), event
+                    yield Place(here.message_id, is_end=True), ending(event.answer)
                     return
                 if (after := _after(here, event, calls)) is not None:
                     here = after
@@ -132,8 +132,20 @@ async def _stored(service: Service, place: Place) -> AsyncGenerator[tuple[Place,
 
 def ending(answer: Message) -> TurnFinished | TurnFailed:
     """Return the event that says how an answer ended."""
+    answer = discreet(answer)
     event = TurnFailed if answer.status is Status.FAILED else TurnFinished
     return event(session_id=answer.session_id, answer=answer)
+
+
+def discreet(answer: Message) -> Message:
+    """Return an answer as users may see it: where the store is, is nothing for them."""
+    failure = answer.failure
+    if failure is None or failure.kind != "store":
+        return answer
+    told = failure.model_copy(
+        update={"sentence": "The answer could not be stored.", "hint": "Ask again later."}
+    )
+    return answer.model_copy(update={"failure": told})
 
 
 def sent(event: TurnEvent, place: Place) -> bytes:

@@ -17,7 +17,7 @@ from brim.serve.faults import RefusedCallError
 from brim.serve.places import Place
 from brim.serve.service import Served, Service
 from brim.serve.sessions import message_of, session_of
-from brim.serve.stream import NO_BUFFER, POLL_S, answer_events
+from brim.serve.stream import NO_BUFFER, POLL_S, answer_events, discreet
 
 router = APIRouter(prefix="/sessions", tags=["turns"])
 
@@ -83,7 +83,8 @@ async def begin(session_id: str, question: Question, service: Served, caller: Ca
     turn, answer_id = await ask(service, caller, session_id, question.text, cleanup=question.cleanup)
     if question.stream:
         return EventStream(service, session_id, Place(answer_id))
-    return Response((await turn.wait()).model_dump_json(exclude={"carried"}), media_type="application/json")
+    answer = discreet(await turn.wait())
+    return Response(answer.model_dump_json(exclude={"carried"}), media_type="application/json")
 
 
 @router.get(

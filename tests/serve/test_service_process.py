@@ -89,6 +89,7 @@ async def _listens(url):
         ("ORIGINS", "https://a.example", "BRIM_SERVE_ORIGINS is no list"),
         ("CARE", "maybe", "BRIM_SERVE_CARE"),
         ("LIMITS_URL", "memcached://x", "BRIM_SERVE_LIMITS_URL"),
+        ("LIMITS_URL", "redis://:s3cret@host:port/x", "BRIM_SERVE_LIMITS_URL"),
         ("ARCHIVE", "ftp://s3cret@host/x", "BRIM_SERVE_ARCHIVE"),
         ("SENTRY_DSN", "s3cret", "DSN"),
         ("HOST", "0.0.0.0", "no keys"),

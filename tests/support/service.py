@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from pydantic import SecretStr
 
-from brim import AgentInterface, SessionManager, SQLiteStore
+from brim import AgentInterface, SessionManager
+from brim.core.store.urls import make_store
 from brim.serve.app import create_app
 from brim.serve.keys import KeyFile
 from brim.serve.options import ServeOptions
@@ -51,7 +53,9 @@ async def running(
     agent: AgentInterface, folder: Path, *, keys: KeyFile | None = None, **options: Any
 ) -> AsyncIterator[Running]:
     """Run a service over the sessions in ``folder`` and stop it at the end."""
-    manager = SessionManager(agent, store=SQLiteStore(folder / "brim.db"))
+    url = options.pop("store", None)
+    store = make_store(None if url is None else SecretStr(url), folder / "brim.db")
+    manager = SessionManager(agent, store=store)
     await manager.open()
     moderate = options.pop("moderate", None)
     chosen = ServeOptions(grace_s=options.pop("grace_s", 1.0), **options)
