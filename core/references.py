@@ -109,6 +109,16 @@ class References:
         return SecretStr(secret)
 
 
+def use(references: References) -> None:
+    """Read secrets in this way from now on."""
+    _shared[0] = references
+
+
+async def read(reference: str) -> SecretStr:
+    """Return the secret that a reference names, as `References.read` does."""
+    return await _shared[0].read(reference)
+
+
 def is_reference(text: str) -> bool:
     """Whether a text names a secret rather than being one."""
     scheme, colon, name = text.partition(":")
@@ -133,3 +143,6 @@ def _file(name: str) -> str:
         raise SettingsError(f"{error.strerror or error}.") from None
     except UnicodeDecodeError:
         raise SettingsError("it is no text.") from None
+
+
+_shared = [References()]

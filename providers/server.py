@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from brim.core import references
 from brim.core.abilities import abilities_of
 from brim.core.catalogue import own_abilities
 from brim.core.errors import AuthenticationError, BadRequestError, SettingsError
 from brim.core.provider_tables import SET_APART, Provider, is_at, preset_provider
+from brim.core.references import is_reference
 from brim.providers.faults import Asked
 from brim.providers.windows import PROBE_TIMEOUT_S, Served, ServedModel, bearer, served, served_models
 
@@ -74,7 +76,12 @@ class Server(ABC, Generic[ClientT]):
         self.provider = self.profile.name
         preset = self.profile.preset
         self.base_url = _checked(base_url or self.profile.base_url).rstrip("/")
-        self.api_key = api_key if api_key and api_key.get_secret_value() else None
+        source = self.profile.key
+        given = api_key or (source.value if source is not None else None)
+        named = given.get_secret_value() if given is not None else ""
+        self._reference = named if is_reference(named) else ""
+        """Where the key is read again and again, since it may be changed there."""
+        self.api_key = None if self._reference or not (api_key and named) else api_key
         self.is_own = preset is not None and not preset.is_local and is_at(preset, self.base_url)
         """Whether it is a provider's own rather than one that people run: it wants a key and has public prices."""
         title = preset.title if preset is not None and (self.is_own or preset.is_local) else ""
@@ -82,6 +89,7 @@ class Server(ABC, Generic[ClientT]):
         usual = preset.key_env if preset is not None and self.provider in SET_APART else self.profile.key_env
         self.key_variable = usual if key_variable is None else key_variable
         self._client: ClientT | None = None
+        self._retired: list[ClientT] = []
         self._lock = asyncio.Lock()
         self._key_lock = asyncio.Lock()
         self._served: dict[str, tuple[float, Served]] = {}
@@ -116,7 +124,7 @@ class Server(ABC, Generic[ClientT]):
     def has_key(self) -> bool:
         """Whether there is a key, as far as can be seen without fetching it."""
         source = self.profile.key
-        return self.api_key is not None or (source is not None and source.is_there())
+        return bool(self.api_key or self._reference) or (source is not None and source.is_there())
 
     async def find_key(self) -> SecretStr | None:
         """Return the key, fetched where it comes from if it is not here yet; ``None`` where none is known.
@@ -125,14 +133,25 @@ class Server(ABC, Generic[ClientT]):
             AuthenticationError: it cannot be fetched.
         """
         async with self._key_lock:
-            if self.api_key is None and self.profile.key is not None:
+            if self._reference or (self.api_key is None and self.profile.key is not None):
                 try:
-                    self.api_key = await self.profile.key.fetch()
+                    await self._fetch_key()
                 except SettingsError as error:
                     raise AuthenticationError(
                         error.sentence, hint=error.hint, provider=self.provider
                     ) from None
             return self.api_key
+
+    async def _fetch_key(self) -> None:
+        if not self._reference:
+            self.api_key = await self.profile.key.fetch() if self.profile.key is not None else None
+            return
+        fresh = await references.read(self._reference)
+        if self._client is not None and fresh != self.api_key:
+            # Its answers go on; the next request goes out with the new key.
+            self._retired.append(self._client)
+            self._client = None
+        self.api_key = fresh
 
     @property
     def headers(self) -> dict[str, str]:
@@ -245,8 +264,9 @@ class Server(ABC, Generic[ClientT]):
 
     async def aclose(self) -> None:
         """Close all connections. A later `client` opens new ones."""
-        client, self._client = self._client, None
-        if client is not None:
+        clients = [*self._retired, *([self._client] if self._client is not None else [])]
+        self._retired, self._client = [], None
+        for client in clients:
             await client.close()
 
 

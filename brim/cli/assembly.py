@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from brim.cli.store_option import chosen_store
+from brim.core import references
 from brim.core.agent import AgentInterface, AgentSource
 from brim.core.answer_cache import CachedAgents
 from brim.core.catalogue import use_overrides, use_told
@@ -20,6 +21,7 @@ from brim.core.logs import Log
 from brim.core.overrides import Overrides, load_overrides
 from brim.core.pace import paced
 from brim.core.paths import Paths
+from brim.core.references import References
 from brim.core.sessions import SessionManager
 from brim.core.settings import Settings, load_settings
 from brim.core.store.protocol import Recovered
@@ -28,6 +30,7 @@ from brim.core.store.urls import make_store
 from brim.core.told import FOLDER, ToldLists
 from brim.providers.custom import load_agent
 from brim.providers.registry import Registry
+from brim.providers.vaults import fetchers
 
 if TYPE_CHECKING:
     from brim.core.preferences import Preferences
@@ -67,6 +70,7 @@ async def connect(
         chosen["default_model"] = agent_id(agent)
     settings, overrides, own = await asyncio.to_thread(_read, paths, chosen, agent)
     use_overrides(overrides)
+    references.use(References(fetchers()))
     use_told(ToldLists(paths.cache / FOLDER))
     for warning in settings.warnings:
         warn(warning)
