@@ -20,6 +20,7 @@ from brim.serve.allowance import Allowance
 from brim.serve.bounds import BodyLimit
 from brim.serve.callers import Door
 from brim.serve.care import Care
+from brim.serve.documented import Documented
 from brim.serve.faults import add_handlers
 from brim.serve.keys import KeyFile
 from brim.serve.metrics import Metrics
@@ -65,7 +66,14 @@ def create_app(
             await asyncio.gather(*watchers, *app.state.service.accounting)
             await allowance.aclose()
 
-    app = FastAPI(title="brim", version=__version__, lifespan=lifespan)
+    app = Documented(
+        title="brim",
+        version=__version__,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
     app.state.service = Service(
         manager=manager,
         options=options,

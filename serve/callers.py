@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
 
 from brim.core.errors import SessionNotFoundError, SettingsError
 from brim.core.types import Session
 from brim.serve.allowance import Allowance
+from brim.serve.bearer import BEARER
 from brim.serve.faults import RefusedCallError
 from brim.serve.keys import KeyFile, ServiceKey
 
@@ -94,7 +95,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-async def _caller(request: Request) -> Caller:
+async def _caller(request: Request, _: Annotated[object, Security(BEARER)]) -> Caller:
     door: Door = request.app.state.service.door
     caller = await door.caller(request.headers.get("authorization", ""))
     request.state.caller = caller

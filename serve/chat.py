@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from brim.core.events import TextAdded, TurnFailed, TurnFinished
 from brim.serve.callers import Called
+from brim.serve.documented import event_stream, refusals
 from brim.serve.faults import RefusedCallError, in_words
 from brim.serve.places import Place
 from brim.serve.service import Served, Service
@@ -36,7 +37,23 @@ class ChatMessage(BaseModel):
     session_id: str | None = None
 
 
-@router.post("/chat/stream", response_class=StreamingResponse, response_model=None)
+@router.post(
+    "/chat/stream",
+    response_class=StreamingResponse,
+    response_model=None,
+    responses={
+        **refusals(402, 404, 409, 502),
+        200: {
+            **event_stream(
+                "The text in events without a name, and at the end `done`, or `error` with a sentence."
+            ),
+            "headers": {_SESSION: {"description": "The session.", "schema": {"type": "string"}}},
+        },
+    },
+    openapi_extra={
+        "requestBody": {"content": {"application/json": {"schema": ChatMessage.model_json_schema()}}}
+    },
+)
 async def chat_stream(
     request: Request,
     service: Served,

@@ -26,13 +26,14 @@ from brim.core.turns import events_of
 from brim.core.types import AgentContext, Message, new_id
 from brim.core.usage import Usage
 from brim.serve.callers import Called, Caller
+from brim.serve.documented import event_stream, refusals
 from brim.serve.faults import RefusedCallError, kind_of
 from brim.serve.service import Served, Service
 from brim.serve.stream import NO_BUFFER
 
 _log = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/v1", tags=["openai"])
+router = APIRouter(prefix="/v1", tags=["openai"], responses=refusals())
 
 _ROLES: dict[str, Literal["system", "user", "assistant"]] = {
     "system": "system",
@@ -120,7 +121,49 @@ class Completion(BaseModel):
         )
 
 
-@router.get("/models")
+class NamedModel(BaseModel):
+    """A model by its id."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+
+
+class NamedModels(BaseModel):
+    """What can be named as ``model``."""
+
+    object: Literal["list"]
+    data: list[NamedModel]
+
+
+class Said(BaseModel):
+    """What the model answers."""
+
+    role: Literal["assistant"]
+    content: str
+
+
+class Choice(BaseModel):
+    """The one answer to a request."""
+
+    index: Literal[0]
+    message: Said
+    finish_reason: Literal["stop", "length"]
+
+
+class Completed(BaseModel):
+    """A whole answer in OpenAI's shape; ``usage`` as OpenAI counts it, ``None`` where the model told none."""
+
+    id: str
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: dict[str, Any] | None
+
+
+@router.get("/models", response_model=NamedModels)
 async def models(service: Served, caller: Called) -> JSONResponse:
     """List what can be named as ``model``."""
     del caller
@@ -132,7 +175,19 @@ async def models(service: Served, caller: Called) -> JSONResponse:
     return JSONResponse({"object": "list", "data": found})
 
 
-@router.post("/chat/completions", response_model=None)
+@router.post(
+    "/chat/completions",
+    response_model=None,
+    responses={
+        **refusals(404, 502),
+        200: {
+            "model": Completed,
+            **event_stream(
+                "The answer, whole or as `chat.completion.chunk` objects in events without a name."
+            ),
+        },
+    },
+)
 async def complete(asked: Completion, service: Served, caller: Called) -> Response:
     """Answer a conversation, whole or as it is written."""
     service.check_open()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from typing import Literal
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request, Response, Security
+from fastapi.responses import JSONResponse, PlainTextResponse
+from pydantic import BaseModel
 
+from brim.serve.bearer import BEARER
 from brim.serve.callers import is_loopback
+from brim.serve.documented import refusals
 from brim.serve.faults import RefusedCallError
 from brim.serve.service import Check, Served
 
@@ -25,7 +29,19 @@ async def health() -> dict[str, str]:
     return {"status": "healthy"}
 
 
-@router.get("/readiness")
+class Readiness(BaseModel):
+    """Whether the service can answer."""
+
+    status: Literal["ready", "not_ready"]
+    checks: dict[str, str]
+    """What was looked at: ``ok``, or what is wrong."""
+
+
+@router.get(
+    "/readiness",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "Something is missing."}},
+)
 async def readiness(service: Served) -> JSONResponse:
     """Everything that an answer needs is there; 503 with what is not."""
     names = list(service.checks)
@@ -41,7 +57,12 @@ async def readiness(service: Served) -> JSONResponse:
     )
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={status: each for status, each in refusals(403).items() if status in (401, 403)},
+    dependencies=[Security(BEARER)],
+)
 async def metrics(request: Request, service: Served) -> Response:
     """What happened, for Prometheus: for those with the token, and without one for this machine only."""
     token = service.options.metrics_token

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, overload
 
 from fastapi import Depends, Request
 
@@ -76,6 +76,19 @@ class Service:
             async for _ in watcher.batches():
                 if not self.manager.running():
                     return
+
+    @overload
+    def model(self, name: str) -> str: ...
+    @overload
+    def model(self, name: None) -> None: ...
+    def model(self, name: str | None) -> str | None:
+        """Return the id of the model that a request names, ``None`` for none. Raises `RefusedCallError` (422)."""
+        if name is None:
+            return None
+        try:
+            return self.manager.agents.resolve(name)
+        except AgentError as error:
+            raise RefusedCallError(422, error.sentence, hint=error.hint, kind="model_not_found") from None
 
     async def look_at(self, text: str, caller: Caller) -> None:
         """Hold what a user sends against the operator's wishes, before the model sees it.

@@ -12,9 +12,10 @@ from brim.core.export import CARRYING_FILES, Format, export, file_name
 from brim.core.parameters import Parameters
 from brim.core.types import Message, Session, SessionFilter
 from brim.serve.callers import Called, Caller
+from brim.serve.documented import refusals
 from brim.serve.service import Served, Service
 
-router = APIRouter(prefix="/sessions", tags=["sessions"])
+router = APIRouter(prefix="/sessions", tags=["sessions"], responses=refusals())
 
 _MEDIA_TYPES: dict[Format, str] = {
     "md": "text/markdown; charset=utf-8",
@@ -86,14 +87,14 @@ async def message_of(message_id: str, session_id: str, service: Service) -> Mess
 async def create(new: NewSession, service: Served, caller: Called) -> Session:
     """Make a session."""
     session = await service.manager.create(
-        model=new.model, title=new.title, system_prompt=new.system_prompt, owner=caller.name
+        model=service.model(new.model), title=new.title, system_prompt=new.system_prompt, owner=caller.name
     )
     if new.parameters:
         session = await service.manager.tuning.set_parameters(session.id, new.parameters)
     return session
 
 
-@router.get("", response_model_exclude={"sessions": {"__all__": _HIDDEN}})
+@router.get("", responses=refusals(404), response_model_exclude={"sessions": {"__all__": _HIDDEN}})
 async def page(
     service: Served,
     caller: Called,
@@ -108,18 +109,18 @@ async def page(
     return Page(sessions=found, next=found[-1].id if len(found) == limit else None)
 
 
-@router.get("/{session_id}", response_model_exclude=_HIDDEN)
+@router.get("/{session_id}", responses=refusals(404), response_model_exclude=_HIDDEN)
 async def read(session_id: str, service: Served, caller: Called) -> Session:
     """Read a session and its totals."""
     return await session_of(session_id, service, caller)
 
 
-@router.patch("/{session_id}", response_model_exclude=_HIDDEN)
+@router.patch("/{session_id}", responses=refusals(404, 409), response_model_exclude=_HIDDEN)
 async def change(session_id: str, changes: Changes, service: Served, caller: Called) -> Session:
     """Rename a session, or change how it is asked from the next turn on."""
     session, manager = await session_of(session_id, service, caller), service.manager
     if changes.model is not None:
-        session = await manager.tuning.set_model(session_id, changes.model)
+        session = await manager.tuning.set_model(session_id, service.model(changes.model))
     if changes.system_prompt is not None:
         session = await manager.tuning.set_system_prompt(session_id, changes.system_prompt)
     if changes.parameters is not None:
@@ -129,14 +130,18 @@ async def change(session_id: str, changes: Changes, service: Served, caller: Cal
     return session
 
 
-@router.delete("/{session_id}", status_code=204)
+@router.delete("/{session_id}", responses=refusals(404), status_code=204)
 async def delete(session_id: str, service: Served, caller: Called) -> None:
     """Put a session into the bin and stop its turn."""
     await session_of(session_id, service, caller)
     await service.manager.delete(session_id)
 
 
-@router.get("/{session_id}/messages", response_model_exclude={"messages": _HIDDEN_OF_MESSAGES})
+@router.get(
+    "/{session_id}/messages",
+    responses=refusals(404),
+    response_model_exclude={"messages": _HIDDEN_OF_MESSAGES},
+)
 async def messages(
     session_id: str,
     service: Served,
@@ -152,7 +157,17 @@ async def messages(
     return Messages(messages=found, before=found[0].id if len(found) == limit else None)
 
 
-@router.get("/{session_id}/export")
+@router.get(
+    "/{session_id}/export",
+    response_class=Response,
+    responses={
+        **refusals(404),
+        200: {
+            "content": {kind: {"schema": {"type": "string"}} for kind in _MEDIA_TYPES.values()},
+            "description": "The session as a file.",
+        },
+    },
+)
 async def exported(session_id: str, service: Served, caller: Called, format: Format = "md") -> Response:  # noqa: A002
     """Export a session as a file."""
     session = await session_of(session_id, service, caller)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from brim.core.turns import Turn
 from brim.core.types import Message, Status
 from brim.serve.callers import Called, Caller
+from brim.serve.documented import event_stream, names_of_events, refusals
 from brim.serve.faults import RefusedCallError
 from brim.serve.places import Place
 from brim.serve.service import Served, Service
@@ -74,7 +75,16 @@ async def ask(
 
 @router.post(
     "/{session_id}/turns",
-    responses={200: {"content": {"text/event-stream": {}}, "model": Message}, 409: {"description": "busy"}},
+    responses={
+        **refusals(402, 404, 409, 502),
+        200: {
+            "model": Message,
+            **event_stream(
+                f"The answer: as events ({names_of_events()}), each with the id from which `/events` goes on, "
+                "or whole where `stream` is false. Its status says how it ended."
+            ),
+        },
+    },
     response_model=None,
 )
 async def begin(session_id: str, question: Question, service: Served, caller: Called) -> Response | Message:
@@ -90,9 +100,11 @@ async def begin(session_id: str, question: Question, service: Served, caller: Ca
 @router.get(
     "/{session_id}/events",
     responses={
-        200: {"content": {"text/event-stream": {}}},
-        204: {"description": "there is nothing to follow"},
+        **refusals(404),
+        200: event_stream(f"The events of an answer: {names_of_events()}."),
+        204: {"description": "There is nothing to follow."},
     },
+    response_class=Response,
     response_model=None,
 )
 async def follow(
@@ -117,7 +129,7 @@ async def follow(
     return EventStream(service, session_id, Place(latest[0].id))
 
 
-@router.post("/{session_id}/stop", status_code=204)
+@router.post("/{session_id}/stop", status_code=204, responses=refusals(404))
 async def stop(session_id: str, service: Served, caller: Called) -> None:
     """Stop the answer that is being written, by whichever replica; what came is kept."""
     await session_of(session_id, service, caller)
