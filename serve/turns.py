@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from brim.core.errors import SessionBusyError
 from brim.core.turns import Turn
 from brim.core.types import Message, Status
 from brim.serve.callers import Called, Caller
@@ -24,6 +25,11 @@ router = APIRouter(prefix="/sessions", tags=["turns"])
 
 _STOPPING_S = 8.0
 """How long another replica has to stop an answer, in seconds; it looks once a second whether it shall."""
+
+
+_ENDING_S = 1.0
+"""How long a turn may take to clean up after its answer before a new request is told that the session is busy."""
+_LOOK_S = 0.01
 
 
 class Question(BaseModel):
@@ -63,7 +69,7 @@ async def ask(
     try:
         if session_id is None:
             session_id = (await service.manager.create(owner=caller.name)).id
-        turn = await service.manager.send(session_id, text, cleanup=cleanup, alone=True)
+        turn = await _sent(service, session_id, text, cleanup)
         live = service.manager.live(session_id)
     except BaseException:
         await service.allowance.end_turn(caller.name, caller.key, 0)
@@ -71,6 +77,18 @@ async def ask(
     service.account(caller, turn)
     answer_id = live.id if live is not None else (await turn.wait()).id
     return turn, answer_id
+
+
+async def _sent(service: Service, session_id: str, text: str, cleanup: bool | None) -> Turn:
+    """Ask; whoever has just heard the end of an answer is not told that it is still being written."""
+    until = monotonic() + _ENDING_S
+    while True:
+        try:
+            return await service.manager.send(session_id, text, cleanup=cleanup, alone=True)
+        except SessionBusyError:
+            if session_id in service.manager.running() or monotonic() > until:
+                raise
+        await asyncio.sleep(_LOOK_S)
 
 
 @router.post(
