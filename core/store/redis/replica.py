@@ -55,10 +55,14 @@ _OWN_TABLES = """
         document TEXT NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (document, name, key)
     ) WITHOUT ROWID;
 """
+# No OR IGNORE: the conflict clause of the statement that fires a trigger takes the place of those in it.
 _TOUCH = """
     CREATE TRIGGER touched_{name}_{when} AFTER {when} ON {name} BEGIN
-        INSERT OR IGNORE INTO touched SELECT '{prefix}' || document, '{name}', {key}
-        FROM (SELECT {document} AS document) WHERE document IS NOT NULL;
+        INSERT INTO touched SELECT '{prefix}' || document, '{name}', {key}
+        FROM (SELECT {document} AS document) WHERE document IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM touched AS before
+            WHERE before.document = '{prefix}' || {document} AND name = '{name}' AND before.key = CAST({key} AS TEXT)
+        );
     END;
 """
 
