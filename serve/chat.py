@@ -45,7 +45,10 @@ class ChatMessage(BaseModel):
         **refusals(402, 404, 409, 502),
         200: {
             **event_stream(
-                "The text in events without a name, and at the end `done`, or `error` with a sentence."
+                "The text in events without a name, and at the end `done`, or `error` with a sentence.",
+                "message",
+                "done",
+                "error",
             ),
             "headers": {_SESSION: {"description": "The session.", "schema": {"type": "string"}}},
         },

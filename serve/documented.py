@@ -87,14 +87,32 @@ def refusals(*statuses: int) -> Responses:
     return found
 
 
-def event_stream(description: str) -> dict[str, Any]:
-    """Return how an answer is described that comes as server-sent events."""
-    return {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}, "description": description}
+def event_stream(description: str, *names: str, data: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return how an answer is described that comes as server-sent events.
+
+    Args:
+        description: what they are.
+        names: the names that they may have; none where they have none.
+        data: the schema of what stands in their data as JSON; ``None`` for text.
+    """
+    text: dict[str, Any] = {"type": "string"}
+    if data is not None:
+        text |= {"contentMediaType": "application/json", "contentSchema": data}
+    event = {"type": "string", **({"enum": list(names)} if names else {})}
+    schema = {
+        "type": "object",
+        "description": "One event.",
+        "properties": {"id": {"type": "string"}, "event": event, "data": text},
+        "required": ["data"],
+    }
+    return {"content": {EVENT_STREAM: {"schema": schema}}, "description": description}
 
 
-def names_of_events() -> str:
-    """Return the events of a turn, for a description."""
-    return ", ".join(f"`{event_name(kind)}`" for kind in get_args(_SENT))
+def turn_events(description: str) -> dict[str, Any]:
+    """Return how an answer is described that comes as the events of a turn."""
+    names = [event_name(kind) for kind in get_args(_SENT)]
+    data = {"anyOf": [{"$ref": f"#/components/schemas/Event_{name}"} for name in names]}
+    return event_stream(description, *names, data=data)
 
 
 class Documented(FastAPI):

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from brim.core.budgets import BudgetError
 from brim.core.errors import (
@@ -136,6 +137,15 @@ def _named(place: Sequence[str | int]) -> Sequence[str | int]:
     return place[1:] or place if place and place[0] in _PARTS else place
 
 
+def _methods_at(request: Request) -> set[str]:
+    """Return what is possible where a request asks, over all routes."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return found
+
+
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
@@ -147,6 +157,8 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     answer = fault(error.status_code, "http", sentence)
     if error.headers:
         answer.headers.update(error.headers)
+    if error.status_code == 405:
+        answer.headers["Allow"] = ", ".join(sorted(_methods_at(request)))
     return answer
 
 

@@ -62,6 +62,7 @@ async def readiness(service: Served) -> JSONResponse:
     response_class=PlainTextResponse,
     responses={status: each for status, each in refusals(403).items() if status in (401, 403)},
     dependencies=[Security(BEARER)],
+    openapi_extra={"security": [{}, {BEARER.scheme_name: []}]},
 )
 async def metrics(request: Request, service: Served) -> Response:
     """What happened, for Prometheus: for those with the token, and without one for this machine only."""

@@ -163,7 +163,10 @@ async def messages(
     responses={
         **refusals(404),
         200: {
-            "content": {kind: {"schema": {"type": "string"}} for kind in _MEDIA_TYPES.values()},
+            "content": {
+                kind.partition(";")[0]: {"schema": {"type": "object" if name == "json" else "string"}}
+                for name, kind in _MEDIA_TYPES.items()
+            },
             "description": "The session as a file.",
         },
     },

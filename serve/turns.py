@@ -14,7 +14,7 @@ from brim.core.errors import SessionBusyError
 from brim.core.turns import Turn
 from brim.core.types import Message, Status
 from brim.serve.callers import Called, Caller
-from brim.serve.documented import event_stream, names_of_events, refusals
+from brim.serve.documented import refusals, turn_events
 from brim.serve.faults import RefusedCallError
 from brim.serve.places import Place
 from brim.serve.service import Served, Service
@@ -35,7 +35,7 @@ _LOOK_S = 0.01
 class Question(BaseModel):
     """What is asked."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     text: str = Field(min_length=1, pattern=r"\S")
     cleanup: bool | None = None
@@ -97,9 +97,9 @@ async def _sent(service: Service, session_id: str, text: str, cleanup: bool | No
         **refusals(402, 404, 409, 502),
         200: {
             "model": Message,
-            **event_stream(
-                f"The answer: as events ({names_of_events()}), each with the id from which `/events` goes on, "
-                "or whole where `stream` is false. Its status says how it ended."
+            **turn_events(
+                "The answer: as events, each with the id from which `/events` goes on, or whole where `stream` is "
+                "false. Its status says how it ended."
             ),
         },
     },
@@ -119,7 +119,7 @@ async def begin(session_id: str, question: Question, service: Served, caller: Ca
     "/{session_id}/events",
     responses={
         **refusals(404),
-        200: event_stream(f"The events of an answer: {names_of_events()}."),
+        200: turn_events("The events of an answer."),
         204: {"description": "There is nothing to follow."},
     },
     response_class=Response,
