@@ -6,7 +6,11 @@ import json
 import logging
 import sys
 import traceback
+from contextvars import ContextVar
 from datetime import UTC, datetime
+
+request_of_log: ContextVar[str] = ContextVar("request_of_log", default="")
+"""The id of the request that is being answered; a turn that it began has it to its end."""
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
@@ -22,6 +26,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
+        if request_id := request_of_log.get():
+            said["request_id"] = request_id
         said |= {name: value for name, value in vars(record).items() if name not in _OWN}
         if record.exc_info and record.exc_info[0] is not None:
             frames = traceback.extract_tb(record.exc_info[2])

@@ -20,6 +20,7 @@ from brim.serve.care import Care
 from brim.serve.faults import RefusedCallError
 from brim.serve.metrics import Metrics
 from brim.serve.options import ServeOptions
+from brim.serve.turn_log import log_turn
 
 _log = logging.getLogger(__name__)
 _RETRY_S = 5.0
@@ -120,6 +121,7 @@ class Service:
         tokens = 0
         try:
             answer: Message = await turn.wait()
+            log_turn(answer, caller.name)
             tokens = answer.usage.total_tokens if answer.usage else 0
         finally:
             await self.allowance.end_turn(caller.name, caller.key, tokens)

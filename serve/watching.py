@@ -9,6 +9,7 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from brim.serve.logs import request_of_log
 from brim.serve.metrics import Metrics
 
 _log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Watching:
             return
         given = dict(scope["headers"]).get(b"x-request-id", b"")
         request_id = given if _ID.fullmatch(given) else secrets.token_hex(8).encode()
+        request_of_log.set(request_id.decode())
         began = perf_counter()
         status = 500
         is_stream = False
@@ -65,7 +67,6 @@ class Watching:
             _log.info(
                 "request",
                 extra={
-                    "request_id": request_id.decode(),
                     "method": method,
                     "path": path,
                     "status": status,

@@ -1,6 +1,6 @@
+import io
 import json
 import logging
-import logging.handlers
 from decimal import Decimal
 
 import pytest
@@ -142,10 +142,11 @@ def test_a_dear_turn_and_a_dear_hour_are_told_of():
 
 
 async def test_the_log_has_a_line_for_each_request_and_no_text(tmp_path):
-    memory = logging.handlers.BufferingHandler(10_000)
-    memory.setFormatter(JsonLines())
+    log = io.StringIO()
+    handler = logging.StreamHandler(log)
+    handler.setFormatter(JsonLines())
     logger = logging.getLogger("brim.serve")
-    logger.addHandler(memory)
+    logger.addHandler(handler)
     before = logger.level
     logger.setLevel(logging.INFO)
     try:
@@ -161,16 +162,20 @@ async def test_the_log_has_a_line_for_each_request_and_no_text(tmp_path):
             odd = await client.get("/health", headers={"X-Request-Id": "x" * 100})
             assert odd.headers["x-request-id"] != "x" * 100
     finally:
-        logger.removeHandler(memory)
+        logger.removeHandler(handler)
         logger.setLevel(before)
-    lines = [json.loads(memory.format(record)) for record in memory.buffer]
-    [asked] = [line for line in lines if line.get("request_id") == "req-7"]
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    of_request = {line["event"]: line for line in lines if line.get("request_id") == "req-7"}
+    assert of_request.keys() == {"suspicious text", "turn ended", "request"}
+    asked, turn = of_request["request"], of_request["turn ended"]
     assert (asked["path"], asked["status"], asked["session_id"]) == (
         "/sessions/{session_id}/turns",
         200,
         session,
     )
-    assert any(line["event"] == "suspicious text" and line["kinds"] == ["injection"] for line in lines)
+    assert of_request["suspicious text"]["kinds"] == ["injection"]
+    assert (turn["session_id"], turn["status"], turn["chars"]) == (session, "complete", len("THE ANSWER"))
+    assert turn["input_tokens"] > 0 and turn["output_tokens"] > 0 and turn["duration_s"] >= 0
     assert "THE ANSWER" not in json.dumps(lines) and "THE PROMPT" not in json.dumps(lines)
 
 
