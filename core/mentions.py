@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from brim.core.paths import expanded
+
 MOST_MENTIONS = 200
 """Words with an ``@`` that are looked at in one text."""
 
@@ -146,7 +148,7 @@ def _unfolded(part: str) -> str:
 
 def _is_file(name: str) -> bool:
     try:
-        path = Path(name).expanduser()
+        path = expanded(name)
         return path.is_absolute() and path.is_file()
     except (OSError, ValueError, RuntimeError):
         return False

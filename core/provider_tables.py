@@ -20,7 +20,6 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
@@ -30,6 +29,7 @@ from brim.core.errors import SettingsError
 from brim.core.keys import KEY_WORDS, KeySource, checked_key, split_command
 from brim.core.parameter_texts import EFFORTS, MUST_BE
 from brim.core.parameters import Parameters
+from brim.core.paths import expanded
 from brim.core.places import PROVIDERS as TABLES
 from brim.core.places import Found
 from brim.core.presets import PRESETS, Kind, Preset
@@ -243,7 +243,7 @@ class _Reader:
                 return KeySource(place=self._place(name), command=self._table[name])
             case "key_file":
                 try:
-                    return KeySource(place=self._place(name), file=Path(self._table[name]).expanduser())
+                    return KeySource(place=self._place(name), file=expanded(self._table[name]))
                 except RuntimeError:
                     raise self._wrong(name, f"{self._shown(name)}, and nobody has that home") from None
             case "key_keyring":

@@ -20,11 +20,11 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import SecretStr
 
 from brim.core.errors import SettingsError
+from brim.core.paths import expanded
 from brim.core.text import visible_line
 
 _log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def _variable(name: str) -> str:
 
 
 def _file(name: str) -> str:
-    path = Path(name).expanduser()
+    path = expanded(name)
     try:
         if not path.is_file():
             raise SettingsError("there is no such file.")

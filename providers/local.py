@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from brim.core.agent import AgentInterface
 from brim.core.errors import AgentError, BadResponseError, ConnectionFailedError
 from brim.core.events import StreamEvent
-from brim.core.paths import Paths
+from brim.core.paths import Paths, expanded
 from brim.core.provider_tables import Provider
 from brim.core.types import AgentConfig, AgentContext, AgentResponse, Message
 from brim.providers.answers import collect
@@ -226,4 +226,4 @@ def is_path(name: str) -> bool:
 
 def path_of(name: str) -> Path:
     """Return the whole path that a name means, which need not be there."""
-    return Path(os.path.abspath(os.path.expanduser(name)))  # noqa: PTH100, PTH111  Path's own raises for ~nobody
+    return Path(os.path.abspath(expanded(name)))  # noqa: PTH100

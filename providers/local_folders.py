@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from brim.core.paths import expanded
 from brim.providers.local_file import SUFFIX, is_first, name_of
 
 MOST_FILES = 500
@@ -175,11 +176,11 @@ def _lm_studio_folders(home: Path) -> Iterator[Path]:
 def _hub(environment: Mapping[str, str], home: Path) -> Path:
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if value := environment.get(name):
-            return Path(value).expanduser()
+            return expanded(value)
     if value := environment.get("HF_HOME"):
-        return Path(value).expanduser() / "hub"
+        return expanded(value) / "hub"
     cache = environment.get("XDG_CACHE_HOME")
-    return (Path(cache).expanduser() if cache else home / ".cache") / "huggingface" / "hub"
+    return (expanded(cache) if cache else home / ".cache") / "huggingface" / "hub"
 
 
 def _in_hub(hub: Path, ends_at: float) -> Iterator[Found]:

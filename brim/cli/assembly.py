@@ -28,6 +28,7 @@ from brim.core.store.protocol import Recovered
 from brim.core.store.sqlite import SQLiteStore
 from brim.core.store.urls import make_store
 from brim.core.told import FOLDER, ToldLists
+from brim.core.types import SessionFilter
 from brim.providers.custom import load_agent
 from brim.providers.registry import Registry
 from brim.providers.vaults import fetchers
@@ -77,7 +78,7 @@ async def connect(
     store = make_store(settings.store, paths.database) if save else SQLiteStore(None)
 
     async def last_model() -> str | None:
-        newest = await store.list_sessions(limit=1)
+        newest = await store.list_sessions(limit=1, only=SessionFilter(owner=""))
         return newest[0].model if newest else None
 
     registry = Registry(settings, paths.logs, last_model=last_model)

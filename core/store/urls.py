@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import SecretStr
 
 from brim.core.errors import SettingsError
+from brim.core.paths import expanded
 
 if TYPE_CHECKING:
     from brim.core.store.protocol import SessionStore
@@ -100,7 +101,7 @@ def file_of(url: SecretStr | None, default: Path) -> Path | None:
     if url is None:
         return default
     place = parse_url(url.get_secret_value())
-    return Path(place.path).expanduser() if place.kind == "sqlite" else None
+    return expanded(place.path) if place.kind == "sqlite" else None
 
 
 def make_store(url: SecretStr | None, default: Path) -> SessionStore:
