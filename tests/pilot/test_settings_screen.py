@@ -114,8 +114,11 @@ def everything_in(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
 
 
-async def test_from_nothing_to_a_first_answer(llama: LlamaServer, paths: Paths) -> None:
+async def test_from_nothing_to_a_first_answer(
+    llama: LlamaServer, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert not paths.config_file.exists()
+    monkeypatch.setenv("BRIM_MAX_TOKENS", "24")
     async with app_on(paths) as (app, pilot):
         await pilot.press("f10")
         await wait_until(pilot, lambda: isinstance(app.screen, SettingsScreen), "the settings")
