@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from brim.core.agent import AgentInterface, Counted
+from brim.core.agent import Counted
 from brim.core.events import CarriedOver, StreamEvent
 from brim.core.provider_tables import Provider
-from brim.core.types import AgentConfig, AgentContext, AgentResponse
-from brim.providers.answers import collect, count, mapping
+from brim.core.types import AgentConfig, AgentContext
+from brim.providers.answers import count, mapping
 from brim.providers.asking import learn_refusal
 from brim.providers.carried import carried
 from brim.providers.faults import anthropic_errors, anthropic_fault
@@ -24,6 +24,7 @@ from brim.providers.prompts import check_images
 from brim.providers.retries import Retries, waiting
 from brim.providers.sending import sent
 from brim.providers.server import CONNECT_TIMEOUT_S, Server
+from brim.providers.server_agent import ServerAgent
 from brim.providers.thinking import Form, form_of
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class AnthropicServer(Server["AsyncAnthropic"]):
         )
 
 
-class AnthropicAgent(AgentInterface):
+class AnthropicAgent(ServerAgent[AnthropicServer]):
     """A model behind Anthropic's messages, there or at ``config.base_url``.
 
     Args:
@@ -105,36 +106,16 @@ class AnthropicAgent(AgentInterface):
     """
 
     def __init__(self, config: AgentConfig, server: AnthropicServer | None = None) -> None:
-        self.config = config
-        self.model = config.model
-        self._server = server or AnthropicServer(config.base_url, config.api_key)
-        self._owns_server = server is None
-        self.is_priced = self._server.is_own
+        super().__init__(
+            config, server or AnthropicServer(config.base_url, config.api_key), owns_server=server is None
+        )
         self.cache_holds_s = CACHE_HOLDS_S if self._server.is_own else None
-
-    @property
-    def takes(self) -> frozenset[str]:  # type: ignore[override]  # nobody sets it from outside
-        """The names of the `Parameters` that the model takes, as far as the server is known."""
-        return self._server.takes(self.model)
-
-    @property
-    def sees(self) -> frozenset[str]:  # type: ignore[override]  # nobody sets it from outside
-        """Images, if the model sees them, as far as the server is known."""
-        return frozenset({"image"}) if self._server.sees(self.model) else frozenset()
-
-    async def process(self, context: AgentContext) -> AgentResponse:
-        """Answer ``context.input`` and return the whole answer."""
-        return await collect(self.process_stream(context))
 
     async def process_stream(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
         """Answer ``context.input`` as it comes."""
         async with aclosing(stream_messages(self._server, self.config, context)) as events:
             async for event in events:
                 yield event
-
-    async def window_tokens(self) -> int | None:
-        """Return what the server says that the model's window is, ``None`` where it does not say."""
-        return await self._server.window_tokens(self.model)
 
     async def count_next(self, context: AgentContext) -> Counted | None:
         """Return what the server counts; ``None`` where it does not count prompts.
@@ -144,11 +125,6 @@ class AnthropicAgent(AgentInterface):
         """
         tokens = await count_messages(self._server, self.config, context)
         return None if tokens is None else Counted(tokens, self._server.name)
-
-    async def aclose(self) -> None:
-        """Close the connections, if they are the agent's own."""
-        if self._owns_server:
-            await self._server.aclose()
 
 
 async def stream_messages(

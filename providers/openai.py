@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from brim.core.agent import AgentInterface, Counted
+from brim.core.agent import Counted
 from brim.core.events import StreamEvent
 from brim.core.provider_tables import Provider
-from brim.core.types import AgentConfig, AgentContext, AgentResponse, Message
-from brim.providers.answers import collect, count, mapping
+from brim.core.types import AgentConfig, AgentContext, Message
+from brim.providers.answers import count, mapping
 from brim.providers.asking import EVERY, asked_for, learn_refusal
 from brim.providers.chat_reader import ChatReader
 from brim.providers.faults import openai_errors, openai_fault
@@ -29,6 +29,7 @@ from brim.providers.responses import (
 from brim.providers.retries import Retries, waiting
 from brim.providers.sending import sent
 from brim.providers.server import CONNECT_TIMEOUT_S, Server
+from brim.providers.server_agent import ServerAgent
 from brim.providers.tokenizer import openai_tokenizer
 from brim.providers.windows import is_llama
 
@@ -122,7 +123,7 @@ class OpenAIServer(Server["AsyncOpenAI"]):
         )
 
 
-class OpenAIAgent(AgentInterface):
+class OpenAIAgent(ServerAgent[OpenAIServer]):
     """A model behind OpenAI's chat completions or Responses, there or at ``config.base_url``.
 
     Args:
@@ -131,25 +132,9 @@ class OpenAIAgent(AgentInterface):
     """
 
     def __init__(self, config: AgentConfig, server: OpenAIServer | None = None) -> None:
-        self.config = config
-        self.model = config.model
-        self._server = server or OpenAIServer(config.base_url, config.api_key)
-        self._owns_server = server is None
-        self.is_priced = self._server.is_own
-
-    @property
-    def takes(self) -> frozenset[str]:  # type: ignore[override]  # nobody sets it from outside
-        """The names of the `Parameters` that the model takes, as far as the server is known."""
-        return self._server.takes(self.model)
-
-    @property
-    def sees(self) -> frozenset[str]:  # type: ignore[override]  # nobody sets it from outside
-        """Images, if the model sees them, as far as the server is known."""
-        return frozenset({"image"}) if self._server.sees(self.model) else frozenset()
-
-    async def process(self, context: AgentContext) -> AgentResponse:
-        """Answer ``context.input`` and return the whole answer."""
-        return await collect(self.process_stream(context))
+        super().__init__(
+            config, server or OpenAIServer(config.base_url, config.api_key), owns_server=server is None
+        )
 
     async def process_stream(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
         """Answer ``context.input`` as it comes."""
@@ -157,10 +142,6 @@ class OpenAIAgent(AgentInterface):
         async with aclosing(stream(self._server, self.config, context)) as events:
             async for event in events:
                 yield event
-
-    async def window_tokens(self) -> int | None:
-        """Return what the server says that the model's window is, ``None`` where it does not say."""
-        return await self._server.window_tokens(self.model)
 
     async def count_tokens(self, messages: Sequence[Message]) -> int | None:
         """Return what a llama.cpp server's own tokenizer counts, ``None`` for any other server."""
@@ -186,11 +167,6 @@ class OpenAIAgent(AgentInterface):
     async def tokenizer(self) -> Callable[[str], int] | None:
         """Return OpenAI's own tokenizer for one of its models, if it lies ready on this machine."""
         return await openai_tokenizer(self.model) if self._server.is_openai else None
-
-    async def aclose(self) -> None:
-        """Close the connections, if they are the agent's own."""
-        if self._owns_server:
-            await self._server.aclose()
 
 
 async def stream_chat(

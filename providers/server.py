@@ -214,6 +214,10 @@ class Server(ABC, Generic[ClientT]):
             self._served[model] = (now, said)
         return said.window_tokens
 
+    @abstractmethod
+    def takes(self, model: str) -> frozenset[str]:
+        """Return the names of the `Parameters` that a model takes."""
+
     def sees(self, model: str) -> bool:
         """Whether a model sees images: by the person's word, the server's, as far as it was asked, else its name."""
         model_id = f"{self.provider}:{model}"
