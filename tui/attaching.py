@@ -96,14 +96,12 @@ class Attaching:
 
     # --- what went along ------------------------------------------------------------------------------
 
-    async def draw(self, message: Message) -> None:
+    async def draw(self, manager: SessionManager, message: Message) -> None:
         """Make small pictures of the images of a message, and show them in the transcript."""
         from brim.tui.thumbnails import thumbnail
 
         screen = self._screen
-        if screen.controller is None:
-            return
-        (full,) = await screen.controller.manager.library.with_files([message])
+        (full,) = await manager.library.with_files([message])
         ground = screen.transcript.background_colors[1].rgb
         images = [one for one in full.attachments if one.kind == "image"]
         drawn = {one.id: await asyncio.to_thread(thumbnail, one.data, ground) for one in images}

@@ -282,6 +282,14 @@ async def test_images_stand_small_in_the_transcript_and_large_in_a_screen_of_the
         await wait_until(pilot, lambda: app.screen is app.chat)
 
 
+async def test_images_stand_small_in_a_session_that_brim_is_opened_with(files: Path) -> None:
+    async with app_in(files) as (app, pilot):
+        await ask(app, pilot, "look @dot.png")
+        await sees(app, pilot, "▀▀▀▀▀▀▀▀")
+    async with app_in(files, session="last") as (app, pilot):
+        await sees(app, pilot, "▀▀▀▀▀▀▀▀")
+
+
 async def test_a_click_on_a_file_opens_it_also_after_the_file_has_changed(files: Path) -> None:
     async with app_in(files) as (app, pilot):
         await ask(app, pilot, "read @apple.py")

@@ -271,7 +271,8 @@ class ChatScreen(Screen[None]):
 
     @on(Transcript.PicturesWanted)
     def _pictures_wanted(self, event: Transcript.PicturesWanted) -> None:
-        self.run_worker(self.attaching.draw(event.message), group="pictures")
+        if self.brim.manager is not None:
+            self.run_worker(self.attaching.draw(self.brim.manager, event.message), group="pictures")
 
     @on(Transcript.FileWanted)
     def _file_wanted(self, event: Transcript.FileWanted) -> None:
