@@ -50,6 +50,7 @@ def create_app(
         archive: keeps what is said elsewhere too; it is open, and closed when the service ends.
     """
     allowance, metrics = Allowance(options), Metrics(options)
+    door = Door(keys, allowance)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -77,12 +78,16 @@ def create_app(
     app.state.service = Service(
         manager=manager,
         options=options,
-        door=Door(keys, allowance),
+        door=door,
         allowance=allowance,
         care=Care(options.care, metrics.suspicious),
         metrics=metrics,
         moderate=moderate,
-        checks={"store": lambda: _check_store(manager), "agent": lambda: _check_agent(manager)},
+        checks={
+            "store": lambda: _check_store(manager),
+            "keys": lambda: _check_keys(door),
+            "agent": lambda: _check_agent(manager),
+        },
     )
     for router in (health.router, sessions.router, turns.router, chat.router, completions.router):
         app.include_router(router)
@@ -107,6 +112,10 @@ async def _check_store(manager: SessionManager) -> str:
         _log.error("the store failed: %s", error.sentence)  # its address is not for everyone who asks
         return "the sessions cannot be reached"
     return ""
+
+
+async def _check_keys(door: Door) -> str:
+    return "they cannot be checked" if door.trouble() else ""
 
 
 async def _check_agent(manager: SessionManager) -> str:

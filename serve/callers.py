@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Annotated
@@ -14,6 +15,8 @@ from brim.serve.allowance import Allowance
 from brim.serve.bearer import BEARER
 from brim.serve.faults import RefusedCallError
 from brim.serve.keys import KeyFile, ServiceKey
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +46,20 @@ class Caller:
 class Door:
     """Lets callers in.
 
+    Where there are no keys from the start everyone is let in, which is for loopback only (see `check_address`).
+    Once there were any it stays shut to those without one: a file that is emptied or lost opens nothing.
+
     Args:
-        keys: the keys; an empty file lets everyone in, which is for loopback only (see `check_address`).
+        keys: the keys.
         allowance: counts requests.
     """
 
     def __init__(self, keys: KeyFile, allowance: Allowance) -> None:
         self._keys = keys
         self._allowance = allowance
+        self._is_shut = False
+        self._told = ""
+        self.trouble()
 
     async def caller(self, authorization: str) -> Caller:
         """Return who sent a request with this ``Authorization`` header.
@@ -58,7 +67,9 @@ class Door:
         Raises:
             RefusedCallError: there is no key, it is nobody's (401), or it was used too often (429).
         """
-        if not self._has_keys():
+        if self.trouble():
+            raise RefusedCallError(503, "Keys cannot be checked now.", kind="key", retry_after_s=5)
+        if not self._is_shut:
             await self._allowance.request("", None)
             return Caller(None)
         scheme, _, key = authorization.strip().partition(" ")
@@ -69,11 +80,18 @@ class Door:
         await self._allowance.request(found.name, found)
         return Caller(found)
 
-    def _has_keys(self) -> bool:
+    def trouble(self) -> str:
+        """Return why keys cannot be checked now, empty where they can. A trouble is logged once."""
         try:
-            return bool(self._keys.keys())
+            keys = self._keys.keys()
+            trouble = "the keys are gone" if self._is_shut and not keys else ""
+            self._is_shut = self._is_shut or bool(keys)
         except SettingsError as error:
-            raise RefusedCallError(503, "Keys cannot be checked now.", kind="key", retry_after_s=5) from error
+            trouble = error.sentence
+        if trouble and trouble != self._told:
+            _log.error("keys cannot be checked: %s", trouble)
+        self._told = trouble
+        return trouble
 
 
 def check_address(host: str, keys: KeyFile) -> None:

@@ -92,6 +92,26 @@ async def test_keys_are_hashed_and_rotate_while_the_service_runs(tmp_path):
         assert broken.status_code == 503 and "keys.toml" not in broken.text
 
 
+@pytest.mark.parametrize("loss", ["emptied", "deleted", "broken"])
+async def test_a_service_that_had_keys_opens_to_nobody_when_they_are_lost(tmp_path, caplog, loss):
+    keys = KeyFile(tmp_path / "keys.toml")
+    key = keys.add("alice")
+    whole = keys.path.read_text()
+    async with running(ScriptedAgent(), tmp_path, keys=keys) as service, service.client() as client:
+        keys.path.unlink() if loss == "deleted" else keys.path.write_text("[" if loss == "broken" else "")
+        for _ in range(2):
+            refused = await client.get("/sessions")
+            assert refused.status_code == 503 and "retry-after" in refused.headers
+        ready = await client.get("/readiness")
+        assert ready.status_code == 503 and ready.json()["checks"]["keys"] != "ok"
+        assert len([line for line in caplog.messages if "keys cannot be checked" in line]) == 1
+        keys.path.write_text(whole)
+        assert (await client.get("/sessions")).status_code == 401
+        assert (await client.get("/readiness")).status_code == 200
+        async with service.client(key) as alice:
+            assert (await alice.get("/sessions")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("file_format", "start"), [("md", "---"), ("txt", ""), ("json", "{"), ("html", "<!doctype")]
 )
