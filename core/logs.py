@@ -271,7 +271,7 @@ def _said(kind: str, sentence: str, prompt: str) -> str:
 
     What an agent of the person's raises may be anything: of that only the beginning is ours.
     """
-    if kind == "agent":
+    if kind in ("agent", "defect"):
         return sentence.partition(":")[0]
     kept: list[str] = []
     at = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -46,6 +47,7 @@ from brim.core.usage import Usage
 TICK_S = 0.25
 """How often the figures of a running turn are published, in seconds."""
 
+_log = logging.getLogger(__name__)
 
 _LONGEST_REASON = 300
 _GAP_S = 0.001
@@ -290,7 +292,8 @@ def _failure(error: BaseException) -> Failure:
             return Failure(kind="agent", sentence=error.sentence, hint=error.hint)
         case Exception():
             said = f": {str(error)[:_LONGEST_REASON]}" if str(error) else "."
-            return Failure(kind="agent", sentence=f"The agent raised {type(error).__name__}{said}")
+            _log.error("agent_raised", exc_info=error)
+            return Failure(kind="defect", sentence=f"The agent raised {type(error).__name__}{said}")
         case _:
             raise error
 

@@ -296,7 +296,7 @@ async def _told(events: AsyncGenerator[StreamEvent, None]) -> AsyncGenerator[Str
     except BrimError:
         raise
     except Exception as error:
-        _log.exception("an agent failed")
+        _log.exception("agent_raised")
         raise AgentError(f"The agent raised {type(error).__name__}.") from error
 
 

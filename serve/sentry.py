@@ -11,7 +11,7 @@ from brim.core.sessions import SessionManager
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
 
-_KINDS_OF_DEFECTS = ("agent", "bad_response", "store")
+_KINDS_OF_DEFECTS = ("agent", "defect", "bad_response", "store")
 """Failures of turns that somebody has to mend; the others are the provider's or the person's."""
 _DROPPED = ("request", "extra", "breadcrumbs", "user", "server_name", "modules", "contexts", "logentry")
 

@@ -14,6 +14,7 @@ from brim.core.types import Message, Session, SessionFilter
 from brim.serve.callers import Called, Caller
 from brim.serve.documented import refusals
 from brim.serve.service import Served, Service
+from brim.serve.stream import discreet
 
 router = APIRouter(prefix="/sessions", tags=["sessions"], responses=refusals())
 
@@ -154,7 +155,8 @@ async def messages(
     if before is not None:
         await message_of(before, session_id, service)
     found = await service.manager.tail(session_id, limit=limit, before_id=before)
-    return Messages(messages=found, before=found[0].id if len(found) == limit else None)
+    before = found[0].id if len(found) == limit else None
+    return Messages(messages=[discreet(one) for one in found], before=before)
 
 
 @router.get(
@@ -180,7 +182,7 @@ async def exported(session_id: str, service: Served, caller: Called, format: For
         messages = await service.manager.library.with_files(messages)
     text = export(
         session,
-        messages,
+        [discreet(one) for one in messages],
         format,
         context=await service.manager.context_usage(session_id),
     )

@@ -138,14 +138,18 @@ def ending(answer: Message) -> TurnFinished | TurnFailed:
 
 
 def discreet(answer: Message) -> Message:
-    """Return an answer as users may see it: where the store is, is nothing for them."""
+    """Return an answer as users may see it: where the store is, and what a defect said, is nothing for them."""
     failure = answer.failure
-    if failure is None or failure.kind != "store":
+    if failure is None:
         return answer
-    told = failure.model_copy(
-        update={"sentence": "The answer could not be stored.", "hint": "Ask again later."}
-    )
-    return answer.model_copy(update={"failure": told})
+    match failure.kind:
+        case "store":
+            said = {"sentence": "The answer could not be stored.", "hint": "Ask again later."}
+        case "defect":
+            said = {"sentence": failure.sentence.partition(":")[0].rstrip(".") + "."}
+        case _:
+            return answer
+    return answer.model_copy(update={"failure": failure.model_copy(update=said)})
 
 
 def sent(event: TurnEvent, place: Place) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
@@ -291,6 +292,8 @@ def run(
         persona=persona,
         preferences=preferences,
     )
+    # Where nobody listens, Python writes what is logged to the terminal itself.
+    logging.getLogger().addHandler(logging.NullHandler())
     app.watchdog = Watchdog()
     asyncio.run(_run(app))
     app.watchdog.stop()

@@ -202,3 +202,25 @@ async def test_a_defect_is_answered_without_a_traceback(tmp_path):
         assert answer.status_code == 502
         assert answer.json()["error"]["sentence"] == "The agent raised ZeroDivisionError."
         assert "user's text" not in answer.text
+
+
+async def test_what_a_defect_of_an_agent_said_is_logged_by_its_place_and_told_to_nobody(tmp_path, caplog):
+    class Broken(ScriptedAgent):
+        async def process_stream(self, context):
+            raise KeyError("/etc/secret " + context.input)
+            yield
+
+    async with running(Broken(), tmp_path) as service, service.client() as client:
+        session = (await client.post("/sessions", json={})).json()["id"]
+        here = f"/sessions/{session}"
+        streamed = await client.post(f"{here}/turns", json={"text": "the user's text"})
+        whole = await client.post(f"{here}/turns", json={"text": "the user's text", "stream": False})
+        assert whole.json()["failure"]["sentence"] == "The agent raised KeyError."
+        told = [streamed, whole, await client.post("/chat/stream", json={"message": "the user's text"})]
+        told.append(await client.get(f"{here}/messages"))
+        told += [await client.get(f"{here}/export?format={kind}") for kind in ("md", "json", "txt", "html")]
+        assert not any("/etc/secret" in answer.text for answer in told)
+    raised = [record for record in caplog.records if record.getMessage() == "agent_raised"]
+    line = JsonLines().format(raised[0])
+    assert json.loads(line)["error"] == "KeyError" and json.loads(line)["at"][-1].startswith("process_stream")
+    assert "/etc/secret" not in line

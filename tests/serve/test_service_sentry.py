@@ -68,7 +68,7 @@ async def test_sentry_is_told_of_defects_without_a_word_that_somebody_wrote():
         async with asyncio.timeout(10):
             await both.wait()
     told = b"\n".join(received)
-    assert b"a turn failed: agent" in told and b"ValueError" in told
+    assert b"a turn failed: defect" in told and b"ValueError" in told
     assert b"THE SECRET TEXT" not in told
     events = [
         json.loads(line) for line in told.split(b"\n") if line.startswith(b"{") and b'"exception"' in line

@@ -86,7 +86,7 @@ async def test_an_error_tells_its_kind_and_neither_prompt_nor_key(
 ) -> None:
     failed = (await _held(tmp_path, Failing(error), SECRET))[-1]
     assert (failed["event"], failed["level"], failed["status"]) == ("turn_failed", "error", "failed")
-    assert failed["kind"] == ("agent" if error is ValueError else "bad_request")
+    assert failed["kind"] == ("defect" if error is ValueError else "bad_request")
     text = (tmp_path / "brim.jsonl").read_text(encoding="utf-8")
     for part in (SECRET, SECRET[:20], "abcdefghijklmnop", "abc.def"):
         assert part not in text
@@ -104,7 +104,7 @@ async def test_given_secrets_stand_nowhere(tmp_path: Path) -> None:
 async def test_levels(tmp_path: Path) -> None:
     assert await _held(tmp_path, Plain(), "hello", level="warning") == []
     found = await _held(tmp_path, Failing(ValueError), "hello", level="error")
-    assert [entry["event"] for entry in found] == ["opened", "turn_failed"]
+    assert [entry["event"] for entry in found] == ["opened", "agent_raised", "turn_failed"]
 
 
 async def test_what_agents_log_is_kept_and_libraries_quote_nothing(
