@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from brim.core import errors
 from brim.core.text import visible_line
-from brim.providers.error_answers import Answer, is_overflow, read_answer
+from brim.providers.error_answers import Answer, is_overflow, names_no_model, read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,8 @@ _KEY_LIKE = re.compile(
     r"\b(?:sk|pk|rk|gsk|xai|ak)[-_][\w*.…-]{6,}|\bAIza[\w-]{20,}|\btgp_\w{8,}|(?<=Bearer )\S+", re.IGNORECASE
 )
 _OVERFLOW_KINDS = {"context_length_exceeded", "exceed_context_size_error", "request_too_large"}
-_KEY_KINDS = {"authentication_error", "permission_error", "invalid_api_key"}
+# The last one is LiteLLM's without a database, for every key that is not its own.
+_KEY_KINDS = {"authentication_error", "permission_error", "invalid_api_key", "no_db_connection"}
 _QUOTA_KINDS = {"insufficient_quota", "billing_error", "billing_not_active"}
 _RATE_KINDS = {"rate_limit_error", "rate_limit_exceeded"}
 _BROKEN_KINDS = {"overloaded_error", "api_error", "server_error", "unavailable_error", "timeout_error"}
@@ -252,9 +253,9 @@ def _bad_request(answer: Answer, asked: Asked) -> errors.AgentError:
         f"did not accept the request for {asked.model}",
         "Check the settings, or switch to another model.",
     )
-    if answer.status == 404:
+    if answer.status == 404 or names_no_model(answer):
         what, hint = f"does not know {asked.model}", "See `brim models` for what can be used."
-        if not asked.is_own:
+        if not asked.is_own and not names_no_model(answer):
             hint = f"{hint} A base URL usually ends in /v1."
     return errors.BadRequestError(
         f"{asked.name} {what}{_quoted(answer.message, asked)}.",

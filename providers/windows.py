@@ -32,6 +32,7 @@ _WINDOW_FIELDS = (
     "context_length",
     "context_window",
     "max_context_length",
+    "max_input_tokens",
 )
 
 

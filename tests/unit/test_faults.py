@@ -78,6 +78,103 @@ def fault(status: int | None, body: object) -> errors.AgentError:
             190_000,
             200_000,
         ),
+        (
+            {
+                "error": {
+                    "message": "the rendered prompt is 4035 tokens; the model context is 2048 — shorten the "
+                    "conversation or raise --ctx",
+                    "type": "invalid_request_error",
+                }
+            },
+            4035,
+            2048,
+        ),
+        (
+            {
+                "error": {
+                    "code": 400,
+                    "message": "The input token count (1200293) exceeds the maximum number of tokens allowed "
+                    "(1048576).",
+                    "status": "INVALID_ARGUMENT",
+                }
+            },
+            1_200_293,
+            1_048_576,
+        ),
+        (
+            {"error": "The input token count exceeds the maximum number of tokens allowed 1048576."},
+            None,
+            1_048_576,
+        ),
+        (
+            {
+                "code": "Client specified an invalid argument",
+                "error": "This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
+            },
+            537_812,
+            131_072,
+        ),
+        (
+            {"message": "The input (4031 tokens) is longer than the model's context length (2048 tokens)."},
+            4031,
+            2048,
+        ),
+        (
+            {"message": "The decoder prompt (length 4031) is longer than the maximum model length of 2048."},
+            4031,
+            2048,
+        ),
+        (
+            {
+                "message": "Prompt contains 40022 tokens and 0 draft tokens, too large for model with 32768 "
+                "maximum context length"
+            },
+            40_022,
+            32_768,
+        ),
+        (
+            {"error": {"message": "Your request exceeded model token limit: 8192 (requested: 9001)"}},
+            9001,
+            8192,
+        ),
+        (
+            {
+                "error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: "
+                "4000 `inputs` tokens and 512 `max_new_tokens`",
+                "error_type": "validation",
+            },
+            4000,
+            4096,
+        ),
+        (
+            {
+                "error": "Trying to keep the first 15857 tokens when context the overflows. However, the model "
+                "is loaded with context length of only 4096 tokens, which is not enough."
+            },
+            15_857,
+            4096,
+        ),
+        (
+            {"error": {"message": "prompt token count of 140000 exceeds the limit of 128000"}},
+            140_000,
+            128_000,
+        ),
+        (
+            {
+                "error": {
+                    "message": "litellm.ContextWindowExceededError: litellm.BadRequestError: "
+                    "ContextWindowExceededError: OpenAIException - request (4031 tokens) exceeds the available "
+                    "context size (2048 tokens), try increasing it\nmodel=m. context_window_fallbacks=None.",
+                    "type": "invalid_request_error",
+                    "param": None,
+                    "code": "400",
+                }
+            },
+            4031,
+            2048,
+        ),
+        ({"error": {"message": "litellm.ContextWindowExceededError: of a new kind"}}, None, None),
+        ({"message": "Input is too long for requested model."}, None, None),
         ({"error": f"prompt is too long: {'9' * 5000} tokens > 8 maximum"}, None, None),
         (
             {"error": {"type": "exceed_context_size_error", "n_ctx": True, "n_prompt_tokens": 10**40}},
@@ -102,6 +199,13 @@ def test_a_prompt_that_is_too_long_in_the_words_of_servers(
         (401, None, errors.AuthenticationError),
         (403, "<html>no</html>", errors.AuthenticationError),
         (400, {"error": {"type": "authentication_error"}}, errors.AuthenticationError),
+        (
+            400,
+            {"error": {"message": "No connected db.", "type": "no_db_connection", "code": "400"}},
+            errors.AuthenticationError,
+        ),
+        (429, {"error": {"message": "Too many tokens per minute: limit of 3000"}}, errors.RateLimitError),
+        (500, 'data: {"error": {"type": "overloaded_error"}}\n\ndata: [DONE]\n\n', errors.OverloadedError),
         (400, {"error": {"message": "Your credit balance is too low to access"}}, errors.RateLimitError),
         (429, {"error": {"code": "rate_limit_exceeded"}}, errors.RateLimitError),
         (400, {"error": {"code": "content_filter", "message": "flagged"}}, errors.RefusedError),
@@ -121,6 +225,32 @@ def test_an_error_answer_in_any_shape(
     assert type(error) is error_class
     assert error.provider == "openai"
     assert "OpenAI" in error.sentence or "gpt-9" in error.sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, {"error": {"message": "no"}}),
+        (400, {"error": {"message": "The requested model 'x' does not exist.", "code": "model_not_found"}}),
+        (400, {"error": {"message": "/chat/completions: Invalid model name passed in model=x. Call …"}}),
+        (404, {"error": {"message": "model 'x' not found", "type": "model_not_found"}}),
+    ],
+)
+def test_a_model_that_a_server_does_not_know(status: int, body: object) -> None:
+    error = fault(status, body)
+    assert isinstance(error, errors.BadRequestError)
+    assert "does not know gpt-9" in error.sentence
+    assert error.hint == "See `brim models` for what can be used."
+
+
+def test_what_a_server_sent_as_an_event_is_quoted_without_its_wrapping() -> None:
+    body = 'data: {"error": {"message": "Error processing stream start", "code": "500"}}\n\ndata: [DONE]\n\n'
+    assert fault(500, body).sentence.endswith("(HTTP 500): “Error processing stream start”.")
+
+
+@pytest.mark.parametrize("body", ["data: {]}", "data: " + '{"a":' * 100_000 + "}", "data: 7"])
+def test_an_event_that_is_none_is_taken_as_words(body: str) -> None:
+    assert type(fault(400, body)) is errors.BadRequestError
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,7 @@ async def test_the_general_models_are_known() -> None:
         ({"/v1/models": {"data": [{"id": "m", "meta": {"n_ctx": 512}}]}}, 512),
         ({"/v1/models": {"data": [{"id": "x", "context_length": 1}, {"id": "m", "context_length": 99}]}}, 99),
         ({"/v1/models": {"data": [{"id": "renamed", "max_model_len": 77}]}}, 77),
+        ({"/v1/models": {"data": [{"id": "x"}, {"id": "m", "max_input_tokens": 2048}]}}, 2048),
         ({"/v1/models": {"data": [{"id": "x", "max_model_len": 7}, {"id": "y"}]}}, None),
         ({"/v1/models": [1, "x"], "/props": None, "/api/ps": {"models": 3}}, None),
         ({}, None),
