@@ -24,6 +24,7 @@ from brim.serve.documented import Documented
 from brim.serve.faults import add_handlers
 from brim.serve.keys import KeyFile
 from brim.serve.metrics import Metrics
+from brim.serve.offer import Offer
 from brim.serve.options import ServeOptions
 from brim.serve.sentry import tell_of_failures
 from brim.serve.service import Moderate, Service
@@ -80,6 +81,7 @@ def create_app(
         options=options,
         door=door,
         allowance=allowance,
+        offer=Offer(manager.agents, options.models),
         care=Care(options.care, metrics.suspicious),
         metrics=metrics,
         moderate=moderate,

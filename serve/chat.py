@@ -73,9 +73,8 @@ async def chat_stream(
         sent = _checked(ChatMessage.model_validate_json, await request.body())
     else:
         sent = _checked(ChatMessage.model_validate, {"message": message, "session_id": session_id})
-    if sent.session_id is not None:
-        await session_of(sent.session_id, service, caller)
-    turn, answer_id = await ask(service, caller, sent.session_id, sent.message)
+    session = await session_of(sent.session_id, service, caller) if sent.session_id is not None else None
+    turn, answer_id = await ask(service, caller, session, sent.message)
     return StreamingResponse(
         _text(service, turn.session_id, Place(answer_id)),
         media_type="text/event-stream",

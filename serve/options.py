@@ -34,6 +34,8 @@ class ServeOptions(BaseSettings):
     concurrent_turns: int | None = Field(default=None, gt=0)
     limits_url: SecretStr | None = None
     """Where requests and tokens are counted: ``redis://HOST:PORT``, which replicas share; ``None`` for this process."""
+    models: tuple[str, ...] = ()
+    """The models that callers may name besides that of new sessions: ids, with ``*`` and ``?``."""
     care: Literal["off", "log", "block"] = "log"
     """What happens to text that looks like an attempt to mislead the model."""
     moderation: bool = False

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, overload
+from typing import Annotated
 
 from fastapi import Depends, Request
 
@@ -19,6 +19,7 @@ from brim.serve.callers import Caller, Door
 from brim.serve.care import Care
 from brim.serve.faults import RefusedCallError
 from brim.serve.metrics import Metrics
+from brim.serve.offer import Offer
 from brim.serve.options import ServeOptions
 from brim.serve.turn_log import log_turn
 
@@ -41,6 +42,7 @@ class Service:
     options: ServeOptions
     door: Door
     allowance: Allowance
+    offer: Offer
     care: Care
     metrics: Metrics
     checks: Mapping[str, Check]
@@ -78,19 +80,6 @@ class Service:
                 if not self.manager.running():
                     return
 
-    @overload
-    def model(self, name: str) -> str: ...
-    @overload
-    def model(self, name: None) -> None: ...
-    def model(self, name: str | None) -> str | None:
-        """Return the id of the model that a request names, ``None`` for none. Raises `RefusedCallError` (422)."""
-        if name is None:
-            return None
-        try:
-            return self.manager.agents.resolve(name)
-        except AgentError as error:
-            raise RefusedCallError(422, error.sentence, hint=error.hint, kind="model_not_found") from None
-
     async def look_at(self, text: str, caller: Caller) -> None:
         """Hold what a user sends against the operator's wishes, before the model sees it.
 
@@ -118,13 +107,22 @@ class Service:
         task.add_done_callback(self.accounting.discard)
 
     async def _account(self, caller: Caller, turn: Turn) -> None:
-        tokens = 0
         try:
             answer: Message = await turn.wait()
-            log_turn(answer, caller.name)
-            tokens = answer.usage.total_tokens if answer.usage else 0
-        finally:
-            await self.allowance.end_turn(caller.name, caller.key, tokens)
+        except BaseException:
+            await self.allowance.end_turn(caller.name, caller.key, 0)
+            raise
+        await self._count(answer, caller)
+
+    async def ended(self, answer: Message, caller: Caller) -> None:
+        """Count an answer that belongs to no session, and give its place back."""
+        self.metrics.ended(answer)
+        await self._count(answer, caller)
+
+    async def _count(self, answer: Message, caller: Caller) -> None:
+        log_turn(answer, caller.name)
+        tokens = answer.usage.total_tokens if answer.usage else 0
+        await self.allowance.end_turn(caller.name, caller.key, tokens)
 
 
 async def _service(request: Request) -> Service:

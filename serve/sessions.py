@@ -87,8 +87,9 @@ async def message_of(message_id: str, session_id: str, service: Service) -> Mess
 @router.post("", status_code=201, response_model_exclude=_HIDDEN)
 async def create(new: NewSession, service: Served, caller: Called) -> Session:
     """Make a session."""
+    model = None if new.model is None else await service.offer.model(new.model, caller)
     session = await service.manager.create(
-        model=service.model(new.model), title=new.title, system_prompt=new.system_prompt, owner=caller.name
+        model=model, title=new.title, system_prompt=new.system_prompt, owner=caller.name
     )
     if new.parameters:
         session = await service.manager.tuning.set_parameters(session.id, new.parameters)
@@ -121,7 +122,7 @@ async def change(session_id: str, changes: Changes, service: Served, caller: Cal
     """Rename a session, or change how it is asked from the next turn on."""
     session, manager = await session_of(session_id, service, caller), service.manager
     if changes.model is not None:
-        session = await manager.tuning.set_model(session_id, service.model(changes.model))
+        session = await manager.tuning.set_model(session_id, await service.offer.model(changes.model, caller))
     if changes.system_prompt is not None:
         session = await manager.tuning.set_system_prompt(session_id, changes.system_prompt)
     if changes.parameters is not None:

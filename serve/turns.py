@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from brim.core.errors import SessionBusyError
 from brim.core.turns import Turn
-from brim.core.types import Message, Status
+from brim.core.types import Message, Session, Status
 from brim.serve.callers import Called, Caller
 from brim.serve.documented import refusals, turn_events
 from brim.serve.faults import RefusedCallError
@@ -54,7 +54,7 @@ class EventStream(StreamingResponse):
 
 
 async def ask(
-    service: Service, caller: Caller, session_id: str | None, text: str, *, cleanup: bool | None = None
+    service: Service, caller: Caller, session: Session | None, text: str, *, cleanup: bool | None = None
 ) -> tuple[Turn, str]:
     """Begin a turn, with ``None`` in a session that is made for it; returns it and the id of its answer.
 
@@ -64,13 +64,15 @@ async def ask(
         BrimError: as for `SessionManager.send`.
     """
     service.check_open()
+    if session is not None and session.model is not None:
+        await service.offer.model(session.model, caller)
     await service.look_at(text, caller)
     await service.allowance.begin_turn(caller.name, caller.key)
     try:
-        if session_id is None:
-            session_id = (await service.manager.create(owner=caller.name)).id
-        turn = await _sent(service, session_id, text, cleanup)
-        live = service.manager.live(session_id)
+        if session is None:
+            session = await service.manager.create(owner=caller.name)
+        turn = await _sent(service, session.id, text, cleanup)
+        live = service.manager.live(session.id)
     except BaseException:
         await service.allowance.end_turn(caller.name, caller.key, 0)
         raise
@@ -107,8 +109,8 @@ async def _sent(service: Service, session_id: str, text: str, cleanup: bool | No
 )
 async def begin(session_id: str, question: Question, service: Served, caller: Called) -> Response | Message:
     """Ask. The answer comes as server-sent events; who goes away can come back to them, the turn goes on."""
-    await session_of(session_id, service, caller)
-    turn, answer_id = await ask(service, caller, session_id, question.text, cleanup=question.cleanup)
+    session = await session_of(session_id, service, caller)
+    turn, answer_id = await ask(service, caller, session, question.text, cleanup=question.cleanup)
     if question.stream:
         return EventStream(service, session_id, Place(answer_id))
     answer = discreet(await turn.wait())

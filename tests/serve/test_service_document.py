@@ -73,7 +73,15 @@ async def test_what_succeeds_and_what_is_refused_stands_in_the_document(tmp_path
     async with running(agent, tmp_path, keys=keys, max_body_bytes=10_000) as service:
         client, witness = await witnessed(service, alice)
         async with client:
-            for path in ("/health", "/readiness", "/metrics", "/v1/models", "/sessions"):
+            paths = (
+                "/health",
+                "/readiness",
+                "/metrics",
+                "/v1/models",
+                "/v1/models/agent:scripted",
+                "/sessions",
+            )
+            for path in paths:
                 assert (await client.get(path)).status_code == 200
             session = (await client.post("/sessions", json={"title": "t"})).json()["id"]
             here = f"/sessions/{session}"
@@ -91,7 +99,7 @@ async def test_what_succeeds_and_what_is_refused_stands_in_the_document(tmp_path
                 assert (await client.get(f"{here}/export?format={kind}")).status_code == 200
             assert (await client.patch(here, json={"title": "u"})).status_code == 200
             assert (await client.post("/chat/stream", json={"message": "a"})).status_code == 200
-            asked = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
+            asked = {"model": "agent:scripted", "messages": [{"role": "user", "content": "a"}]}
             for more in ({}, {"stream": True}):
                 assert (await client.post("/v1/chat/completions", json={**asked, **more})).status_code == 200
             broken = {**asked, "messages": [{"role": "user", "content": "broken"}]}

@@ -138,3 +138,39 @@ async def test_messages_are_read_backwards_in_pages(tmp_path):
         ).json()
         assert [m["content"] for m in (*rest["messages"], *page["messages"])] == ["a", "a", "b", "b"]
         assert rest["before"] is None
+
+
+@pytest.mark.parametrize("path", ["/sessions", "/v1/chat/completions"])
+async def test_a_key_names_no_model_but_those_that_are_offered(tmp_path, path):
+    keys = KeyFile(tmp_path / "keys.toml")
+    key = keys.add("alice")
+
+    def asked(model):
+        messages = [{"role": "user", "content": "x"}]
+        return {"model": model, **({"messages": messages} if "chat" in path else {})}
+
+    async with (
+        running(ScriptedAgent("fine"), tmp_path, keys=keys, models=("openai:gpt-*",)) as service,
+        service.client(key) as client,
+    ):
+        for model in ("agent:scripted", "openai:gpt-4o"):
+            assert (await client.post(path, json=asked(model))).status_code in (200, 201)
+        for model in ("openai:o3", "local:/etc/passwd", "OpenAI:gpt-4o"):
+            refused = await client.post(path, json=asked(model))
+            assert refused.status_code in (404, 422)
+            assert refused.json()["error"]["type"] == "model_not_found"
+
+
+async def test_a_session_whose_model_is_offered_no_more_asks_it_no_more(tmp_path):
+    keys = KeyFile(tmp_path / "keys.toml")
+    key = keys.add("alice")
+    async with running(ScriptedAgent("fine"), tmp_path, keys=keys) as service, service.client(key) as client:
+        here = f"/sessions/{(await client.post('/sessions', json={})).json()['id']}"
+        await service.manager.tuning.set_model(here.rpartition("/")[2], "openai:gpt-4o")
+        for refused in (
+            await client.post(f"{here}/turns", json={"text": "x"}),
+            await client.patch(here, json={"model": "openai:gpt-4o"}),
+        ):
+            assert refused.status_code == 422 and refused.json()["error"]["type"] == "model_not_found"
+        assert (await client.patch(here, json={"model": "agent:scripted"})).status_code == 200
+        assert (await client.post(f"{here}/turns", json={"text": "x"})).status_code == 200
