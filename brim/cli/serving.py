@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from brim.cli.edge import DONE, complain
@@ -106,6 +108,8 @@ def list_keys(*, as_json: bool) -> int:
 
 
 def _keys() -> Any:
+    """Return the file that the service reads. Keys can be made where the service's packages are not installed."""
     from brim.serve.keys import KeyFile
 
-    return KeyFile(Paths.find().config / KEYS_FILE)
+    named = os.environ.get("BRIM_SERVE_KEYS")
+    return KeyFile(Path(named) if named else Paths.find().config / KEYS_FILE)
