@@ -75,6 +75,27 @@ def test_no_secret_stands_in_a_file_that_is_deployed():
                 assert str(value).startswith("${"), (name, variable)
 
 
+def test_the_password_of_the_database_comes_where_its_client_takes_it():
+    """A password file that others may read is passed over, and so are all that are mounted."""
+    deployed = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    compose = deployed["brim"]["environment"]
+    [pod] = [
+        manifest["spec"]["template"]["spec"] for manifest in MANIFESTS if manifest["kind"] == "Deployment"
+    ]
+    [settings] = [manifest["data"] for manifest in MANIFESTS if manifest["kind"] == "ConfigMap"]
+    variables = {one["name"]: one for one in pod["containers"][0]["env"]}
+
+    assert "passfile" not in compose["BRIM_STORE"] + settings["BRIM_STORE"]
+    assert variables["PGPASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "brim-secrets"
+    assert compose["PGPASSWORD"] == deployed["postgres"]["environment"]["POSTGRES_PASSWORD"]
+
+
+def test_the_keys_of_callers_are_made_by_the_user_who_reads_them():
+    """`brim keys` keeps its file from all others, so one that was made outside cannot be read inside."""
+    brim = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["brim"]
+    assert brim["volumes"] == ["brim:/var/lib/brim"] and "BRIM_SERVE_KEYS" not in brim["environment"]
+
+
 def test_requirements_are_pinned_with_hashes_and_name_no_registry():
     text = (DEPLOY / "requirements.txt").read_text()
     assert "://" not in text and "index" not in text
