@@ -287,7 +287,7 @@ class Ledger:
 
     async def settle(self, session: Session, answer: Message) -> Message:
         """Weigh and price an answer that has ended, and write it; returns it as it is on disk."""
-        sent = self._sent.pop(session.id, None)
+        sent = self._sent.get(session.id)
         reported = None if answer.usage is None or answer.usage.estimated else answer.usage
         spoken = reported.output_tokens - reported.reasoning_tokens if reported else 0
         if reported and (answer.status is not Status.COMPLETE or not reported.output_tokens):
@@ -317,6 +317,7 @@ class Ledger:
             asked = current.model_copy(update={"model": answer.model})
             await self.account(asked, sent.messages, reported.prompt_tokens)
         session = await self._store.finish_message(answer)
+        self._sent.pop(session.id, None)
         if is_counted:
             is_whole = not (answer.tokens and answer.tokens_estimated)
             self._provenance[session.id] = Provenance.REPORTED if is_whole else Provenance.ESTIMATE

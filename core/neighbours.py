@@ -20,6 +20,7 @@ class Neighbours:
         store: the shared data.
         publish: tells the watchers.
         stop: stops the answer in a session.
+        settle: stores the ends of answers that could not be stored before; returns whether there were any.
         look_s: seconds between two looks.
     """
 
@@ -29,11 +30,13 @@ class Neighbours:
         publish: Callable[[TurnEvent], None],
         *,
         stop: Callable[[str], Awaitable[None]],
+        settle: Callable[[], Awaitable[bool]],
         look_s: float = LOOK_S,
     ) -> None:
         self._store = store
         self._publish = publish
         self._stop = stop
+        self._settle = settle
         self._look_s = look_s
         self._task: asyncio.Task[None] | None = None
         self._answering: frozenset[str] = frozenset()
@@ -66,10 +69,11 @@ class Neighbours:
         # Who was answering may have been killed, which changes nothing in the file. An answer of ours may have ended
         # while the server was away, so that its end is not there.
         interrupted = await self._store.recover() if self._answering or seen is None else ()
+        is_settled = await self._settle()
         version = await self._store.foreign_version()
-        if version != seen or interrupted:
+        if version != seen or interrupted or is_settled:
             answering = await self._store.answering_elsewhere()
-            if seen is not None or answering != self._answering or interrupted:
+            if seen is not None or answering != self._answering or interrupted or is_settled:
                 self._answering = answering
                 self._publish(StoreChanged(answering_elsewhere=answering))
         return version

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from brim.core.admission import Admission
 from brim.core.agent import AgentInterface, AgentSource
@@ -37,6 +38,7 @@ from brim.core.store.protocol import SessionStore
 from brim.core.titles import title_from
 from brim.core.turns import LiveAnswer, Turn, run_turn
 from brim.core.types import Failure, Message, QueuedPrompt, Session, Status
+from brim.core.unsettled import Unsettled
 
 _CLOSING_S = 5.0
 
@@ -77,6 +79,7 @@ class TurnRunner:
         self._waiting: dict[str, list[Turn]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self.unsettled = Unsettled(store, ledger.settle)
         self._closing = False
 
     def lock(self, session_id: str) -> asyncio.Lock:
@@ -188,6 +191,9 @@ class TurnRunner:
             live.stop(stopped_as)
         if tasks:
             await asyncio.wait(tasks, timeout=_CLOSING_S)
+        with suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(_CLOSING_S):
+                await self.unsettled.retry()
 
     async def take_back_queue(self, session_id: str) -> tuple[QueuedPrompt, ...]:
         """Empty the queue and return the prompts that were in it, oldest first."""
@@ -246,6 +252,7 @@ class TurnRunner:
         is_queued: bool = False,
     ) -> None:
         """Store the prompt (unless it is there as a message) and an empty answer, and start the task of the turn."""
+        await self.unsettled.retry(session.id)
         await self._lease(session)
         try:
             await self._begin(session, turn, asked=asked, cleanup=cleanup, is_queued=is_queued)
@@ -339,6 +346,7 @@ class TurnRunner:
                 del self._live[session.id]
                 await self._close_turn(session, ended)
             except StoreError as error:
+                self.unsettled.add(session, ended)
                 failure = Failure(kind="store", sentence=error.sentence, hint=error.hint)
                 ended = ended.model_copy(update={"status": Status.FAILED, "failure": failure})
                 self._publish(TurnFailed(session_id=session.id, answer=ended))

@@ -114,7 +114,7 @@ class SessionManager:
         self.admission = Admission(
             self.agents, self._ledger, self._cleaner, self.budgets, self._hub.publish, limits=limits
         )
-        self._turns = TurnRunner(
+        self._turns = turns = TurnRunner(
             store,
             self._hub.publish,
             agents=self.agents,
@@ -128,7 +128,7 @@ class SessionManager:
         self.tuning = Tuning(store, self._hub.publish, agents=self.agents, ledger=self._ledger)
         self.counting = Counting(store, self.agents, self._ledger, self._cleaner)
         self.searching = Search(store)
-        self.neighbours = Neighbours(store, self._hub.publish, stop=self._turns.stop)
+        self.neighbours = Neighbours(store, self._hub.publish, stop=turns.stop, settle=turns.unsettled.retry)
         self.default_system_prompt = default_system_prompt
 
     async def open(self) -> Recovered:

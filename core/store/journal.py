@@ -93,6 +93,7 @@ class Journal:
     async def _flush(self) -> None:
         pieces, self._waiting = self._waiting, {}
         if not pieces:
+            self._failure = None  # what could not be written has been written whole
             return
         try:
             await self._connections.write(partial(_append, pieces), is_synced=False)

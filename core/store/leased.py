@@ -131,13 +131,20 @@ class LeasedStore(TableStore):
         work = partial(_end_answer, message.model_copy(), message.id in self._own, self._id)
         try:
             session = await self._patiently(partial(self._change_of, message.id, work))
-        finally:
-            self._own.discard(message.id)
-            self._leased.discard(message.session_id)
+        except StoreUnreachableError:
+            raise  # the lease is kept for another try
+        except StoreError:
+            self._give_up(message)
+            raise
+        self._give_up(message)
         if self._journal is not None:
             self._journal.forget(message.id)
         self._words_changed()
         return session
+
+    def _give_up(self, answer: Message) -> None:
+        self._own.discard(answer.id)
+        self._leased.discard(answer.session_id)
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask until the server answers, or as long as a lease lasts."""
@@ -157,7 +164,7 @@ class LeasedStore(TableStore):
             if self._leased:
                 with suppress(StoreError):
                     await self._connections.write(
-                        partial(leases.renew, self._id, self._lease_s), is_synced=False
+                        partial(leases.renew, tuple(self._leased), self._id, self._lease_s), is_synced=False
                     )
 
 

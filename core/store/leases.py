@@ -26,7 +26,6 @@ _TAKE = """
 _RENEW_ONE = """
     UPDATE leases SET expires_at = now_s() + ? WHERE session_id = ? AND store = ?
 """
-_RENEW = "UPDATE leases SET expires_at = now_s() + ? WHERE store = ?"
 _RELEASE = "DELETE FROM leases WHERE session_id = ? AND store = ?"
 _RELEASE_ALL = "DELETE FROM leases WHERE store = ?"
 _ASK_TO_STOP = "UPDATE leases SET stop_asked = 1 WHERE session_id = ? AND store <> ? AND expires_at > now_s()"
@@ -57,9 +56,10 @@ def take(session_id: str, store: str, ttl_s: float, *, is_kept: bool, file: sqli
     return int(file.execute(_TAKE, (session_id, store, ttl_s)).fetchone()[0])
 
 
-def renew(store: str, ttl_s: float, file: sqlite3.Connection) -> None:
-    """Renew the leases of a store, those aside that others have taken meanwhile."""
-    file.execute(_RENEW, (ttl_s, store))
+def renew(session_ids: Iterable[str], store: str, ttl_s: float, file: sqlite3.Connection) -> None:
+    """Renew the leases of a store on sessions, those aside that others have taken meanwhile."""
+    for session_id in session_ids:
+        file.execute(_RENEW_ONE, (ttl_s, session_id, store))
 
 
 def release(session_id: str, store: str, file: sqlite3.Connection) -> None:

@@ -204,3 +204,35 @@ async def test_two_services_take_turns_in_a_session(redis):
             "first",
             "second",
         ]
+
+
+async def test_an_answer_that_ended_long_before_its_server_came_back_is_whole(own):
+    prefix = new_id()
+    agent = Gated()
+    one = SessionManager(agent, store=made(own.url(prefix, lease=1)))
+    two = SessionManager(Plain(), store=made(own.url(prefix, lease=1)))
+    await one.open()
+    await two.open()
+    try:
+        session = await one.create()
+        turn = await one.send(session.id, "a")
+        agent.say("a", "all of ", "it")
+        async with asyncio.timeout(10):
+            while (one.live(session.id) or Message(role="assistant")).content != "all of it":
+                await asyncio.sleep(0.01)
+        await asyncio.to_thread(own.stop)
+        try:
+            agent.end("a")
+            assert (await turn.wait()).failure.kind == "store"
+        finally:
+            await asyncio.to_thread(own.start)
+        one.neighbours.watch()
+        async with asyncio.timeout(20):
+            while (await two.tail(session.id, limit=1))[0].status is Status.STREAMING:
+                await asyncio.sleep(0.05)
+        answer = (await two.tail(session.id, limit=1))[0]
+        assert (answer.status, answer.content) == (Status.COMPLETE, "all of it")
+        assert (await (await two.send(session.id, "c")).wait()).status is Status.COMPLETE
+    finally:
+        await one.aclose()
+        await two.aclose()

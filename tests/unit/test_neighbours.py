@@ -26,13 +26,17 @@ async def never(session_id):
     raise AssertionError(f"nobody wants the answer in {session_id} stopped")
 
 
+async def nothing_left():
+    return False
+
+
 async def test_what_another_brim_writes_is_told_and_what_we_write_is_not(tmp_path):
     path = tmp_path / "n.db"
     ours, theirs = SQLiteStore(path), SQLiteStore(path)
     await ours.open()
     await theirs.open()
     told: list[StoreChanged] = []
-    looking = Neighbours(ours, told.append, stop=never, look_s=0.02)
+    looking = Neighbours(ours, told.append, stop=never, settle=nothing_left, look_s=0.02)
     try:
         looking.watch()
         await asyncio.sleep(0.1)
@@ -58,7 +62,7 @@ async def test_an_answer_whose_brim_is_gone_is_found_while_we_run(tmp_path):
     await ours.open()
     await theirs.open()
     told: list[StoreChanged] = []
-    looking = Neighbours(ours, told.append, stop=never, look_s=0.02)
+    looking = Neighbours(ours, told.append, stop=never, settle=nothing_left, look_s=0.02)
     try:
         session = Session(title="theirs")
         await theirs.add_session(session)
