@@ -134,16 +134,21 @@ class Attaching:
     async def shortened(self, error: InputTooLongError, text: str) -> str | None:
         """Ask what to do with a text that is too long; return what is sent, ``None`` to go back to it.
 
-        That is the same text where it goes as it is, else a shorter one with a mention of the rest as a file. A short paragraph at its beginning or its end, mostly the question about the rest, stays in the message.
+        That is the same text where it goes as it is, else a shorter one with a mention of the rest as a file. What
+        stands around a paste stays in the message, else a short paragraph at its beginning or its end: mostly the
+        question about the rest. So do the mentions of files, which go along in any case.
         """
         from brim.tui.cleanup_words import ALL_THE_SAME, AS_IT_IS, BACK
         from brim.tui.screens.deciding import DecidingScreen
         from brim.tui.screens.picker import Choice
         from brim.tui.sending import ask_first
 
-        first, middle, last = _parts(text)
-        if len(first) + len(last) + _MENTION_CHARS > error.limit:
-            first, middle, last = "", text, ""
+        ways = (self._screen.composer.apart(text), _parts(text), ("", text, ""))
+        first, middle, last = next(
+            (first, middle, last)
+            for first, middle, last in filter(None, ways)
+            if middle is text or len(first) + len(last) + _MENTION_CHARS <= error.limit
+        )
         question = DecidingScreen(
             "The message is too long",
             Content(visible_line(error.sentence)),
@@ -156,7 +161,15 @@ class Attaching:
         chosen = await ask_first(self._screen, question, text)
         if chosen != AS_IT_IS:
             return text if chosen == ALL_THE_SAME else None
-        return "\n\n".join(part for part in (first, self.as_file(middle), last) if part)
+        also = " ".join([self.as_file(middle), *await self._mentioned(middle)])
+        return "\n\n".join(part for part in map(str.strip, (first, also, last)) if part)
+
+    async def _mentioned(self, text: str) -> list[str]:
+        """Return the mentions in a text of files that can go along."""
+        from brim.core.mentions import meant, mention_of, mentions
+
+        words = [mention_of(meant(mention.name)) for mention in mentions(text)]
+        return [word for word in words if (await self.gatherer.gather(word)).attachments]
 
     async def _read(self, text: str) -> Gathered | None:
         """Read what a text mentions. What takes long leaves the text in the composer, where it can be changed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -45,6 +45,19 @@ async def app_in(
     async with brim(folder.parent, agent or Seeing(), **how) as (app, pilot):  # type: ignore[arg-type]
         app.chat.composer.focus()
         yield app, pilot
+
+
+def short_messages(folder: Path, agent: Plain) -> Callable[[], Awaitable[SessionManager]]:
+    """Return how to open a manager that takes messages of at most 200 characters."""
+
+    async def connect() -> SessionManager:
+        manager = SessionManager(
+            agent, store=SQLiteStore(folder.parent / "brim.db"), limits=Limits(max_input_chars=200)
+        )
+        await manager.open()
+        return manager
+
+    return connect
 
 
 def offered(app: BrimApp) -> list[str]:
@@ -317,16 +330,8 @@ async def test_a_broken_image_of_an_import_breaks_nothing(files: Path) -> None:
 
 async def test_a_message_that_is_too_long_is_offered_to_go_as_a_file(files: Path) -> None:
     agent = Seeing()
-
-    async def connect() -> SessionManager:
-        manager = SessionManager(
-            agent, store=SQLiteStore(files.parent / "brim.db"), limits=Limits(max_input_chars=200)
-        )
-        await manager.open()
-        return manager
-
     text = "Sum this up:\n\n" + "long words\n\n" * 50 + "What matters?"
-    async with app_in(files, agent, connect=connect) as (app, pilot):
+    async with app_in(files, agent, connect=short_messages(files, agent)) as (app, pilot):
         await ask(app, pilot, text)
         await wait_until(pilot, lambda: isinstance(app.screen, DecidingScreen))
         assert "and 200 are the most" in screen_text(app)
@@ -342,6 +347,43 @@ async def test_a_message_that_is_too_long_is_offered_to_go_as_a_file(files: Path
         assert asked.input.startswith("Sum this up:\n\n@pasted.txt\n\nWhat matters?\n\nFile pasted.txt:")
         assert asked.input.count("long words") == 50
         assert app.chat.composer.draft == ""
+
+
+@pytest.mark.parametrize("paste", ["long words " * 500, "long words\n" * 60], ids=["one line", "lines"])
+async def test_what_stands_around_a_long_paste_stays_in_the_message(files: Path, paste: str) -> None:
+    agent = Seeing()
+    async with app_in(files, agent, connect=short_messages(files, agent)) as (app, pilot):
+        composer = app.chat.composer
+        composer.insert("Sum this up: ")
+        composer.post_message(events.Paste(paste))
+        await wait_until(pilot, lambda: paste in composer.draft)
+        composer.insert(" like @apple.py does")
+        draft = composer.draft
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: isinstance(app.screen, DecidingScreen))
+        assert composer.draft == draft
+        assert composer.text.startswith("Sum this up: ")
+        assert composer.text.endswith(" like @apple.py does")
+        await pilot.press("enter")
+        await sees(app, pilot, "An answer.")
+        (asked,) = agent.asked
+        assert asked.input.startswith(
+            "Sum this up:\n\n@pasted.txt\n\nlike @apple.py does\n\nFile pasted.txt:"
+        )
+        assert [one.name for one in asked.attachments] == ["pasted.txt", "apple.py"]
+        assert asked.attachments[0].text == paste
+
+
+async def test_files_that_the_long_part_mentions_go_along_too(files: Path) -> None:
+    agent = Seeing()
+    async with app_in(files, agent, connect=short_messages(files, agent)) as (app, pilot):
+        await ask(app, pilot, f"see @apple.py, @nobody and @./gone.py: {'long words ' * 50}")
+        await wait_until(pilot, lambda: isinstance(app.screen, DecidingScreen))
+        await pilot.press("enter")
+        await sees(app, pilot, "An answer.")
+        (asked,) = agent.asked
+        assert asked.input.startswith("@pasted.txt @apple.py\n\nFile pasted.txt:")
+        assert [one.name for one in asked.attachments] == ["pasted.txt", "apple.py"]
 
 
 async def test_attach_as_a_command_begins_a_mention(files: Path) -> None:

@@ -287,6 +287,33 @@ async def test_a_long_draft_comes_back_as_a_mark_and_whole() -> None:
         assert app.composer.draft == text
 
 
+async def test_of_a_long_draft_that_comes_back_both_ends_can_be_read() -> None:
+    text = f"Sum this up: {'long words ' * 1_000} in one sentence"
+    async with host() as (app, pilot):
+        app.composer.restore(text)
+        await pilot.pause()
+        assert app.composer.text.startswith("Sum this up: ")
+        assert app.composer.text.endswith(" in one sentence")
+        assert len(app.composer.text) < 500
+        assert app.composer.draft == text
+
+
+@pytest.mark.parametrize("key", ["backspace", "delete"])
+async def test_the_mark_of_a_paste_is_deleted_as_one(key: str) -> None:
+    text = "word " * 2_000
+    async with host() as (app, pilot):
+        await pilot.press(*"see ")
+        app.composer.post_message(events.Paste(text))
+        await wait_until(pilot, lambda: "paste 1" in app.composer.text)
+        end = app.composer.cursor_location
+        app.composer.insert(" now")
+        app.composer.move_cursor(end if key == "backspace" else (0, 4))
+        await pilot.press(key)
+        assert app.composer.text == "see  now"
+        app.composer.undo()
+        assert app.composer.draft == f"see {text} now"
+
+
 async def test_an_invented_mark_is_only_text() -> None:
     async with host() as (app, pilot):
         app.composer.insert("⟦paste 7 · 10 characters⟧")

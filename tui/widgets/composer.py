@@ -13,7 +13,7 @@ from textual.widgets import TextArea
 
 from brim.tui.actions import BY_ID
 from brim.tui.mentioning import Folders, Offer
-from brim.tui.pasted import Pasted, as_mentions, may_be_files, typed
+from brim.tui.pasted import Pasted, as_mentions, marks, may_be_files, typed
 from brim.tui.recall import Recall
 from brim.tui.slash import complete
 from brim.tui.widgets.file_list import FileList
@@ -112,6 +112,10 @@ class Composer(TextArea):
         """Put a text that could not be sent, or was taken back, in front of what has been typed since."""
         self.restore("\n\n".join(part for part in (text, self.draft) if part.strip()))
 
+    def apart(self, text: str) -> tuple[str, str, str] | None:
+        """Return the largest paste in a draft, between what stands before and behind it; ``None`` without one."""
+        return self._pasted.apart(text)
+
     def fill_recall(self, prompts: list[str]) -> None:
         """Take earlier prompts, newest first."""
         self._recall.fill(prompts)
@@ -121,7 +125,7 @@ class Composer(TextArea):
         self._recall.sent(text)
 
     def _put(self, text: str) -> None:
-        self.load_text(self._pasted.mark(typed(text)))
+        self.load_text(self._pasted.fold(typed(text)))
         self.move_cursor(self.document.end)
 
     # --- sending and completing -----------------------------------------------------------------------
@@ -263,6 +267,27 @@ class Composer(TextArea):
         return being_typed(line, column)
 
     # --- keys and pastes ------------------------------------------------------------------------------
+
+    def action_delete_left(self) -> None:
+        """Delete the character before the cursor; the mark of a paste goes as one."""
+        if not self._delete_mark(at_end=True):
+            super().action_delete_left()
+
+    def action_delete_right(self) -> None:
+        """Delete the character behind the cursor; the mark of a paste goes as one."""
+        if not self._delete_mark(at_end=False):
+            super().action_delete_right()
+
+    def _delete_mark(self, *, at_end: bool) -> bool:
+        """Delete the mark that the cursor stands behind, or before; return whether there was one."""
+        row, column = self.cursor_location
+        if not self.selection.is_empty:
+            return False
+        for start, end in marks(self.document.get_line(row)):
+            if column == (end if at_end else start):
+                self._delete_via_keyboard((row, start), (row, end))
+                return True
+        return False
 
     def action_cursor_up(self, select: bool = False) -> None:
         """Move up; on the first line go back in the earlier prompts, from an empty field take the queue."""
