@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from brim.core.errors import NewerStoreError, SessionBusyError, StoreError, StoreUnreachableError
 from brim.core.sessions import SessionManager
+from brim.core.store.postgres import connections
 from brim.core.store.urls import make_store
 from brim.core.types import Message, Session, Status, new_id
 from tests.support.agents import Gated
@@ -104,6 +105,29 @@ async def test_what_came_while_the_server_was_away_is_written_when_it_is_back(ow
         while (await store.message(answer.id)).content != "came meanwhile":
             store.journal(answer.id, reasoning="")
             await asyncio.sleep(0.05)
+
+
+async def test_a_server_that_is_silent_is_not_waited_for_to_read(own, open_at, monkeypatch):
+    monkeypatch.setattr(connections, "ANSWER_S", 0.5)
+    store = await open_at(own.url("silent"))
+    session = Session()
+    await store.add_session(session)
+    await store.session(session.id)
+
+    own.freeze()
+    try:
+        asked = [asyncio.create_task(store.session(session.id)) for _ in range(3)]
+        written = asyncio.create_task(store.add_session(Session(title="later")))
+        async with asyncio.timeout(5):
+            for read in asked:
+                with pytest.raises(StoreUnreachableError, match="does not answer"):
+                    await read
+        assert not written.done()
+    finally:
+        own.thaw()
+
+    await written
+    assert await store.session(session.id) == session
 
 
 async def test_many_that_open_an_empty_database_at_once_make_it_once(postgres, open_at):

@@ -46,6 +46,7 @@ class PostgresServer:
         self._folder = Path(tempfile.mkdtemp(prefix="brim-postgres-"))
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._frozen: list[int] = []
         self._as_user: list[str] = []
         if os.geteuid() == 0:  # PostgreSQL does not run as root
             user = pwd.getpwnam("postgres")
@@ -118,6 +119,23 @@ class PostgresServer:
         if process is not None:
             process.send_signal(signal.SIGINT)
             process.wait(PATIENCE_S)
+
+    def freeze(self) -> None:
+        """Let the server do nothing, as one that the network has lost: nothing is refused, and nothing is answered."""
+        assert self._process is not None
+        with self.connected("postgres") as server:
+            found = server.execute(
+                "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            ).fetchall()
+        self._frozen = [self._process.pid, *(pid for (pid,) in found)]
+        for pid in self._frozen:
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen server go on."""
+        for pid in self._frozen:
+            os.kill(pid, signal.SIGCONT)
+        self._frozen = []
 
     def remove(self) -> None:
         """Stop the server and take its data away."""

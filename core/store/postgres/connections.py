@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,9 +16,9 @@ from typing import TypeVar
 
 import psycopg
 
-from brim.core.errors import StoreError
+from brim.core.errors import StoreError, StoreUnreachableError
 from brim.core.store.connection import Work
-from brim.core.store.postgres.link import Link, server_errors
+from brim.core.store.postgres.link import CONNECT_TIMEOUT_S, Link, server_errors, silent
 from brim.core.store.postgres.schema import check_version
 from brim.core.store.urls import StoreUrl
 
@@ -25,6 +26,10 @@ T = TypeVar("T")
 
 TRIES = 4
 """How often work is begun at most that was in the way of other work."""
+
+ANSWER_S = 15.0
+"""How long the server may be silent while something is read, in seconds. What is written is waited for, for nobody
+could say whether it was kept."""
 
 _IN_THE_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -37,19 +42,63 @@ _BEGIN_WRITE = """
 
 
 class _Line:
-    """One connection and its thread."""
+    """One connection and its thread.
 
-    def __init__(self, url: StoreUrl) -> None:
+    Args:
+        url: the server and its database.
+        patience_s: how long one job may take before the connection is given up; ``None`` for any time.
+    """
+
+    def __init__(self, url: StoreUrl, patience_s: float | None = None) -> None:
         self._url = url
+        self._patience_s = patience_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="brim-postgres")
         self.link: Link | None = None
         self._is_closed = False
+        self._waiting = 0
+        self._watch: asyncio.TimerHandle | None = None
+        self._began_at: float | None = None
+        self._silent_at = 0.0
 
     async def run(self, job: Callable[[Link], T]) -> T:
         """Do a job in the thread. Raises `StoreError`."""
         if self._is_closed:
             raise StoreError("The connection to the database is closed.")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(self._do, job))
+        loop = asyncio.get_running_loop()
+        if self._patience_s is None:
+            return await loop.run_in_executor(self._thread, partial(self._do, job))
+        self._waiting += 1
+        if self._watch is None:
+            self._watch = loop.call_later(self._patience_s, self._look, loop, self._patience_s)
+        try:
+            return await loop.run_in_executor(self._thread, partial(self._do_in_time, job, time.monotonic()))
+        finally:
+            self._waiting -= 1
+
+    def _look(self, loop: asyncio.AbstractEventLoop, patience_s: float) -> None:
+        """Give the connection up if the job that runs has waited for too long."""
+        self._watch = None
+        began_at = self._began_at
+        left_s = patience_s if began_at is None else began_at + patience_s - time.monotonic()
+        if left_s <= 0 and self.link is not None:
+            self._silent_at = time.monotonic()
+            self.link.cut()
+        if self._waiting:
+            self._watch = loop.call_later(left_s if left_s > 0 else patience_s, self._look, loop, patience_s)
+
+    def _do_in_time(self, job: Callable[[Link], T], asked_at: float) -> T:
+        self._began_at = time.monotonic()
+        try:
+            if asked_at < self._silent_at:  # it waited behind one that waited in vain
+                with server_errors(self._url):
+                    raise silent()
+            return self._do(job)
+        except StoreUnreachableError:
+            if time.monotonic() - self._began_at > CONNECT_TIMEOUT_S / 2:
+                self._silent_at = time.monotonic()
+            raise
+        finally:
+            self._began_at = None
 
     def _do(self, job: Callable[[Link], T]) -> T:
         with server_errors(self._url):
@@ -65,6 +114,8 @@ class _Line:
                     if not link.server.closed:
                         raise
                     self.link = None
+                    if link.is_cut:
+                        raise silent() from None
                     if is_new or link.is_committing:
                         raise
                     is_new = True
@@ -80,6 +131,8 @@ class _Line:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._watch is not None:
+            self._watch.cancel()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown(wait=False)
 
@@ -99,7 +152,7 @@ class PostgresConnections:
 
     def __init__(self, url: StoreUrl, store: str) -> None:
         self._store = store
-        self._writer, self._reader, self._searcher = (_Line(url) for _ in range(3))
+        self._writer, self._reader, self._searcher = _Line(url), _Line(url, ANSWER_S), _Line(url)
 
     async def open(self, prepare: Callable[[Link], None]) -> None:
         """Connect, and ``prepare`` the tables."""

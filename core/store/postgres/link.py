@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -81,6 +83,8 @@ class Link:
         self.server = _connected(url)
         self.is_committing = False
         """Whether a transaction has come to its end, so that nobody knows whether it was kept if the link breaks."""
+        self.is_cut = False
+        """Whether it was given up because the server was silent."""
         self.server.adapters.register_dumper(str, StrDumper)
         self.server.adapters.register_dumper(int, Int8Dumper)
 
@@ -101,6 +105,12 @@ class Link:
         """Let the statement that runs in another thread end now."""
         with suppress(psycopg.Error):
             self.server.cancel_safe(timeout=CONNECT_TIMEOUT_S)
+
+    def cut(self) -> None:
+        """Give the connection up, so that the thread that waits for the server waits no longer."""
+        self.is_cut = True
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.server.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
     def execute(self, statement: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> Cursor:
         """Do a statement."""
@@ -182,6 +192,11 @@ def server_errors(url: StoreUrl) -> Iterator[None]:
         raise StoreError(f"The data at {url.place} cannot be used: {_without(url, _said(error))}.") from None
     except (psycopg.Error, sqlite3.Error) as error:
         raise StoreError(f"The data at {url.place} cannot be used: {_without(url, _said(error))}.") from None
+
+
+def silent() -> psycopg.OperationalError:
+    """Return what is raised where the server was waited for in vain."""
+    return psycopg.OperationalError("it does not answer")
 
 
 def _said(error: Exception) -> str:
