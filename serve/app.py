@@ -51,7 +51,7 @@ def create_app(
         archive: keeps what is said elsewhere too; it is open, and closed when the service ends.
     """
     allowance, metrics = Allowance(options), Metrics(options)
-    door = Door(keys, allowance)
+    door = Door(keys, allowance, options.origins)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -102,7 +102,7 @@ def create_app(
             allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
             expose_headers=["X-Session-Id"],
         )
-    app.add_middleware(BodyLimit, most_bytes=options.max_body_bytes)
+    app.add_middleware(BodyLimit, most_bytes=options.max_body_bytes, most_s=options.patience_s)
     app.add_middleware(Watching, metrics=metrics)
     return app
 

@@ -1,6 +1,8 @@
-"""How much a request may bring."""
+"""How much a request may bring, and for how long."""
 
 from __future__ import annotations
+
+import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -8,19 +10,21 @@ from brim.serve.faults import fault
 
 
 class BodyLimit:
-    """Refuses bodies that are too long, before they are read whole.
+    """Refuses bodies that are too long, before they are read whole, and those that do not come.
 
     Args:
         app: what comes next.
         most_bytes: the longest body.
+        most_s: how long it may take to come, in seconds.
     """
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, most_bytes: int, most_s: float) -> None:
         self._app = app
         self._most_bytes = most_bytes
+        self._most_s = most_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer 413."""
+        """Pass a request on, or answer 413 or 408."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -32,11 +36,20 @@ class BodyLimit:
             await self._refuse(scope, receive, send)
             return
         read = 0
-        is_over = has_begun = False
+        is_over = is_late = is_whole = has_begun = False
+        until = asyncio.get_running_loop().time() + self._most_s
 
         async def counted() -> Message:
-            nonlocal read, is_over
-            message = await receive()
+            nonlocal read, is_over, is_late, is_whole
+            if is_whole:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                is_late = True
+                return {"type": "http.disconnect"}
+            is_whole = not message.get("more_body", False)
             read += len(message.get("body", b""))
             if read > self._most_bytes:
                 is_over = True
@@ -45,7 +58,7 @@ class BodyLimit:
 
         async def watched(message: Message) -> None:
             nonlocal has_begun
-            if is_over and not has_begun:
+            if (is_over or is_late) and not has_begun:
                 return
             has_begun = True
             await send(message)
@@ -53,10 +66,15 @@ class BodyLimit:
         try:
             await self._app(scope, counted, watched)
         except Exception:
-            if not is_over or has_begun:
+            if not (is_over or is_late) or has_begun:
                 raise
-        if is_over and not has_begun:
+        if has_begun:
+            return
+        if is_over:
             await self._refuse(scope, receive, send)
+        elif is_late:
+            sentence = f"The request did not come whole within {self._most_s:g} seconds."
+            await fault(408, "too_slow", sentence)(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         sentence = f"The request is longer than {self._most_bytes:,} bytes."

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security
 
@@ -52,26 +54,31 @@ class Door:
     Args:
         keys: the keys.
         allowance: counts requests.
+        origins: the web pages that may call the service.
     """
 
-    def __init__(self, keys: KeyFile, allowance: Allowance) -> None:
+    def __init__(self, keys: KeyFile, allowance: Allowance, origins: Collection[str] = ()) -> None:
         self._keys = keys
+        self._origins = origins
         self._allowance = allowance
         self._is_shut = False
         self._told = ""
         self.trouble()
 
-    async def caller(self, authorization: str) -> Caller:
-        """Return who sent a request with this ``Authorization`` header.
+    async def caller(self, headers: Mapping[str, str]) -> Caller:
+        """Return who sent a request with these headers.
 
         Raises:
-            RefusedCallError: there is no key, it is nobody's (401), or it was used too often (429).
+            RefusedCallError: there is no key, it is nobody's (401), it was used too often (429), or a web page of
+                others is behind the request where there are no keys (403).
         """
         if self.trouble():
             raise RefusedCallError(503, "Keys cannot be checked now.", kind="key", retry_after_s=5)
         if not self._is_shut:
+            self._check_page(headers)
             await self._allowance.request("", None)
             return Caller(None)
+        authorization = headers.get("authorization", "")
         scheme, _, key = authorization.strip().partition(" ")
         found = self._keys.find(key.strip()) if scheme.lower() == "bearer" and key.strip() else None
         if found is None:
@@ -79,6 +86,20 @@ class Door:
             raise RefusedCallError(401, wrong, hint="Send it as: Authorization: Bearer KEY.", kind="key")
         await self._allowance.request(found.name, found)
         return Caller(found)
+
+    def _check_page(self, headers: Mapping[str, str]) -> None:
+        """Refuse what a web page had its reader's browser send here: a name that leads here, or a page from elsewhere."""
+        origin = headers.get("origin", "")
+        is_ours = _is_near(f"//{headers.get('host', '')}") and (
+            not origin or origin in self._origins or _is_near(origin)
+        )
+        if not is_ours:
+            raise RefusedCallError(
+                403,
+                "Without keys the service is for this machine only.",
+                hint="Make a key with `brim keys add NAME`.",
+                kind="key",
+            )
 
     def trouble(self) -> str:
         """Return why keys cannot be checked now, empty where they can. A trouble is logged once."""
@@ -113,9 +134,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _is_near(url: str) -> bool:
+    """Whether a URL is one of this machine."""
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+
+
 async def _caller(request: Request, _: Annotated[object, Security(BEARER)]) -> Caller:
     door: Door = request.app.state.service.door
-    caller = await door.caller(request.headers.get("authorization", ""))
+    caller = await door.caller(request.headers)
     request.state.caller = caller
     return caller
 

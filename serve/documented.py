@@ -63,6 +63,7 @@ _WORDS = {
     402: "A budget is used up.",
     403: "This is not for the caller.",
     404: "There is no such thing, or it is another's.",
+    408: "The request did not come whole in time.",
     409: "The session is being answered, or a cleanup has to be decided on.",
     413: "The request, or the prompt, is too long.",
     422: "Something in the request is not right, or it is not let through.",
@@ -74,7 +75,7 @@ _WORDS = {
 _RETRY_AFTER = {
     "Retry-After": {"description": "Seconds until it may be asked again.", "schema": {"type": "integer"}}
 }
-_EVERYWHERE = (400, 401, 413, 422, 429, 500, 503)
+_EVERYWHERE = (400, 401, 403, 408, 413, 422, 429, 500, 503)
 
 
 def refusals(*statuses: int) -> Responses:

@@ -27,6 +27,8 @@ class ServeOptions(BaseSettings):
     """How long running turns may go on after the service was told to end, in seconds."""
     max_body_bytes: int = Field(default=1_048_576, gt=0)
     """The longest request."""
+    patience_s: float = Field(default=30.0, gt=0, le=86_400)
+    """How long the head of a request may take to come, and how long its body may, in seconds."""
     origins: tuple[str, ...] = ()
     """The web pages that may call the service (CORS), such as ``https://chat.example.com``."""
     requests_per_minute: int | None = Field(default=None, gt=0)

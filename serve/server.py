@@ -8,12 +8,14 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+from brim.serve.patience import PatientProtocol
 from brim.serve.service import Service
 
 _CLOSING_S = 2
@@ -30,10 +32,12 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: FastAPI, grace_s: float) -> None:
+        self._service: Service = app.state.service
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",  # the other one lets headers pass that are none
+                # On h11: httptools lets headers pass that are none.
+                http=partial(PatientProtocol, self._service.options.patience_s),  # type: ignore[arg-type]
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -41,7 +45,6 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=_CLOSING_S,
             )
         )
-        self._service: Service = app.state.service
         self._grace_s = grace_s
         self._hurry = asyncio.Event()
         self.is_interrupted = False

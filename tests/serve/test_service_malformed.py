@@ -172,3 +172,25 @@ async def test_a_body_without_a_length_is_cut_off_at_the_limit(tmp_path):
         except Exception as error:  # the service may close before all is sent
             assert type(error).__name__ in ("WriteError", "ReadError", "RemoteProtocolError")
         assert (await client.get("/health")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        (b"", b""),
+        (b"GET /health HTTP/1.1\r\nHost: loc", b""),
+        (b"POST /sessions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{", b"408"),
+        (b"POST /sessions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}", b"408"),
+    ],
+)
+async def test_a_request_that_does_not_come_is_not_waited_for(tmp_path, sent, answer):
+    async with running(ScriptedAgent("fine"), tmp_path, patience_s=0.3) as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]))
+        # A whole request first: what is waited for is the next one on the same connection.
+        writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await reader.readuntil(b"}")
+        writer.write(sent)
+        async with asyncio.timeout(10):
+            said = await reader.read()
+        writer.close()
+        assert said.split(b" ")[1:2] == ([answer] if answer else [])

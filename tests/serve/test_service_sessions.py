@@ -174,3 +174,35 @@ async def test_a_session_whose_model_is_offered_no_more_asks_it_no_more(tmp_path
             assert refused.status_code == 422 and refused.json()["error"]["type"] == "model_not_found"
         assert (await client.patch(here, json={"model": "agent:scripted"})).status_code == 200
         assert (await client.post(f"{here}/turns", json={"text": "x"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:8080"}, 200),
+        ({"Host": "[::1]:8080"}, 200),
+        ({"Origin": "http://localhost:3000"}, 200),
+        ({"Origin": "https://chat.example.com"}, 200),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "evil.example:8080"}, 403),
+        ({"Host": "127.0.0.1.evil.example"}, 403),
+        ({"Host": "[::1"}, 403),
+    ],
+)
+async def test_without_keys_no_web_page_of_others_gets_in(tmp_path, headers, status):
+    async with (
+        running(ScriptedAgent("fine"), tmp_path, origins=("https://chat.example.com",)) as service,
+        service.client() as client,
+    ):
+        answer = await client.post("/chat/stream", params={"message": "x"}, headers=headers)
+        assert answer.status_code == status
+
+
+async def test_with_keys_the_name_of_the_service_does_not_matter(tmp_path):
+    keys = KeyFile(tmp_path / "keys.toml")
+    key = keys.add("alice")
+    async with running(ScriptedAgent("fine"), tmp_path, keys=keys) as service, service.client(key) as client:
+        headers = {"Host": "brim.example.com", "Origin": "https://brim.example.com"}
+        assert (await client.get("/sessions", headers=headers)).status_code == 200
