@@ -12,7 +12,7 @@ from brim.core.cleaner import Cleaner
 from brim.core.errors import BrimError
 from brim.core.ledger import Ledger
 from brim.core.store.protocol import SessionStore
-from brim.core.types import Message
+from brim.core.types import Message, Session
 from brim.core.window import build_context, sent_with
 
 NO_DRAFT = "?"
@@ -61,6 +61,24 @@ class Counting:
             BrimError: no model is chosen, or it could not be asked.
         """
         session = await self._store.session(session_id)
+        before = await with_files(self._store, await self._store.window(session_id))
+        summary = await self._cleaner.summary(session)
+        return await self._count(session, before, summary.text if summary else "", draft, attachments)
+
+    async def first_prompt(
+        self, session: Session, draft: str = "", attachments: Sequence[Attachment] = ()
+    ) -> NextPrompt:
+        """Return how long the first prompt of a session that is not made yet would be; see `next_prompt`."""
+        return await self._count(session, [], "", draft, attachments)
+
+    async def _count(
+        self,
+        session: Session,
+        before: Sequence[Message],
+        summary: str,
+        draft: str,
+        attachments: Sequence[Attachment],
+    ) -> NextPrompt:
         if session.model is None:
             raise BrimError("There is no model yet that could count.", hint="Choose one with F4.")
         agent = await self._agents.agent_for(session.model)
@@ -68,13 +86,10 @@ class Counting:
         prompt = Message(
             role="user",
             content=draft if has_draft else NO_DRAFT,
-            session_id=session_id,
+            session_id=session.id,
             attachments=tuple(attachments),
         )
-        before = await with_files(self._store, await self._store.window(session_id))
-        sent = sent_with(before, prompt)
-        summary = await self._cleaner.summary(session)
-        counted = await agent.count_next(build_context(session, sent, summary.text if summary else ""))
+        counted = await agent.count_next(build_context(session, sent_with(before, prompt), summary))
         if counted is not None:
             return NextPrompt(counted.tokens, counted.by, session.model, has_draft)
         usage = await self._ledger.usage(session)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from brim.core.parameters import Parameters
 from brim.core.personas import Persona
+from brim.core.types import Session
 
 if TYPE_CHECKING:
     from brim.core.sessions import SessionManager
-    from brim.core.types import Session
 
 
 @dataclass(slots=True)
@@ -32,6 +32,12 @@ class Beginning:
             parameters=persona.parameters,
             persona=persona.name,
         )
+
+    def imagined(self, manager: SessionManager) -> Session:
+        """Return the session that `make` would make, which is kept nowhere. Raises `AgentError` for an unknown model."""
+        model = manager.agents.resolve(self.model) if self.model else None
+        prompt = manager.default_system_prompt if self.system_prompt is None else self.system_prompt
+        return Session(model=model, system_prompt=prompt, parameters=self.parameters)
 
     async def make(self, manager: SessionManager) -> Session:
         """Make the session. Raises as `SessionManager.create`."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from brim.core.attachments import Attachment
+    from brim.core.counting import NextPrompt
     from brim.core.hub import Subscription
     from brim.core.parameters import Parameters
     from brim.core.personas import Persona
@@ -106,6 +107,13 @@ class ChatController:
         if self.session is None:
             raise BrimError("This session is still empty.", hint="Send a message first.")
         return self.session
+
+    async def count(self, draft: str, files: Sequence[Attachment]) -> NextPrompt:
+        """Return how long the next prompt would be. Raises as `Counting.next_prompt`."""
+        counting = self.manager.counting
+        if self.session is not None:
+            return await counting.next_prompt(self.session.id, draft, files)
+        return await counting.first_prompt(self._next.imagined(self.manager), draft, files)
 
     # --- beginning ------------------------------------------------------------------------------------
 

@@ -26,8 +26,7 @@ async def count(screen: ChatScreen, controller: ChatController, text: str) -> No
     files = await screen.attaching.take(draft) if draft.strip() else ()
     if files is None:
         return
-    session = controller.shown_session()
-    counting = asyncio.ensure_future(controller.manager.counting.next_prompt(session.id, draft, files))
+    counting = asyncio.ensure_future(controller.count(draft, files))
     try:
         if not (await asyncio.wait({counting}, timeout=SOON_S))[0]:
             screen.brim.tell("Counting …")

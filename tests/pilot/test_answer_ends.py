@@ -49,3 +49,12 @@ async def test_the_next_prompt_is_counted_with_the_draft_or_a_text(tmp_path: Pat
         assert app.chat.composer.text == "seven77"
         session = await app.manager.find_session("last")
         assert session.messages == 2
+
+
+async def test_the_first_prompt_of_a_new_session_is_counted_and_makes_none(tmp_path: Path) -> None:
+    async with brim(tmp_path, Counting()) as (app, pilot):
+        await ask(app, pilot, "/count four")
+        await wait_until(pilot, lambda: "Next prompt: 10,004 tokens (counted" in " ".join(toasts(app)))
+        await ask(app, pilot, "/count")
+        await wait_until(pilot, lambda: "tokens before your question" in " ".join(toasts(app)))
+        assert await app.manager.count_sessions() == 0

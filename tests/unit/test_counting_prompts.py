@@ -11,6 +11,7 @@ from brim.core.errors import BrimError
 from brim.core.parameters import Parameters
 from brim.core.sessions import SessionManager
 from brim.core.types import AgentContext
+from brim.tui.beginning import Beginning
 from brim.tui.counting import words_of
 from tests.support.agents import Plain
 from tests.support.pictures import image
@@ -50,6 +51,20 @@ async def test_what_would_be_sent_is_what_is_counted() -> None:
         assert [message.role for message in context.conversation_history] == ["system", "user", "assistant"]
         # Nothing of it is stored.
         assert (await manager.session(session.id)).messages == 2
+
+
+async def test_the_first_prompt_of_a_session_that_is_not_made_yet() -> None:
+    agent = Counting(12)
+    async with SessionManager(agent, default_system_prompt="Be brief. " * 40) as manager:
+        session = Beginning(model="counter", parameters=Parameters(seed=3)).imagined(manager)
+        counted = await manager.counting.first_prompt(session, "One?")
+        assert counted == NextPrompt(12, "The Counter", "counter", has_draft=True)
+        (context,) = agent.counted
+        assert [message.role for message in context.conversation_history] == ["system"]
+        assert (context.input, context.parameters.seed) == ("One?", 3)
+        agent.tokens = None
+        assert (await manager.counting.first_prompt(session, "One?")).tokens > 80
+        assert await manager.count_sessions() == 0
 
 
 async def test_without_a_draft_and_where_nobody_counts() -> None:
