@@ -105,6 +105,13 @@ class AgentInterface(ABC):
         """
         return None
 
+    async def check(self) -> None:
+        """Look whether the agent could answer now, as far as can be seen without asking its provider.
+
+        Raises:
+            AgentError: it could not: there is no key, or it cannot be read.
+        """
+
     async def aclose(self) -> None:
         """Give back what the agent holds: connections, processes."""
 

@@ -68,6 +68,10 @@ class AgentAround(AgentInterface):
         """Return what the other counts, or has counted."""
         return await self.inner.count_next(context)
 
+    async def check(self) -> None:
+        """Look whether the other could answer."""
+        await self.inner.check()
+
     async def tokenizer(self) -> Callable[[str], int] | None:
         """Return the other's tokenizer."""
         return await self.inner.tokenizer()

@@ -53,6 +53,10 @@ class ServerAgent(AgentInterface, Generic[ServerT]):
         """Return what the server says that the model's window is, ``None`` where it does not say."""
         return await self._server.window_tokens(self.model)
 
+    async def check(self) -> None:
+        """Raise `AuthenticationError` where the provider wants a key and there is none, or it cannot be read."""
+        await self._server.client()
+
     async def aclose(self) -> None:
         """Close the connections, if they are the agent's own."""
         if self._owns_server:

@@ -21,7 +21,7 @@ from brim.serve.bounds import BodyLimit
 from brim.serve.callers import Door
 from brim.serve.care import Care
 from brim.serve.documented import Documented
-from brim.serve.faults import add_handlers
+from brim.serve.faults import add_handlers, told
 from brim.serve.keys import KeyFile
 from brim.serve.metrics import Metrics
 from brim.serve.offer import Offer
@@ -87,22 +87,22 @@ def create_app(
         moderate=moderate,
         checks={
             "store": lambda: _check_store(manager),
-            "keys": lambda: _check_keys(door),
+            "callers": lambda: _check_callers(door),
             "agent": lambda: _check_agent(manager),
         },
     )
     for router in (health.router, sessions.router, turns.router, chat.router, completions.router):
         app.include_router(router)
     add_handlers(app)
+    app.add_middleware(BodyLimit, most_bytes=options.max_body_bytes, most_s=options.patience_s)
     if options.origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=options.origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
-            expose_headers=["X-Session-Id"],
+            expose_headers=["X-Session-Id", "X-Request-Id", "Retry-After"],
         )
-    app.add_middleware(BodyLimit, most_bytes=options.max_body_bytes, most_s=options.patience_s)
     app.add_middleware(Watching, metrics=metrics)
     return app
 
@@ -116,8 +116,8 @@ async def _check_store(manager: SessionManager) -> str:
     return ""
 
 
-async def _check_keys(door: Door) -> str:
-    return "they cannot be checked" if door.trouble() else ""
+async def _check_callers(door: Door) -> str:
+    return "their keys cannot be checked" if door.trouble() else ""
 
 
 async def _check_agent(manager: SessionManager) -> str:
@@ -125,7 +125,8 @@ async def _check_agent(manager: SessionManager) -> str:
         model = await manager.default_model()
         if model is None:
             return "no model can be used"
-        await manager.agents.agent_for(model)
+        await (await manager.agents.agent_for(model)).check()
     except AgentError as error:
-        return error.sentence
+        _log.error("no answer is possible: %s", error.sentence)
+        return told(error).sentence
     return ""

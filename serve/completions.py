@@ -24,7 +24,7 @@ from brim.serve.callers import Called, Caller
 from brim.serve.completion_answer import Completed, CompletionAnswer, line
 from brim.serve.completion_request import Completion
 from brim.serve.documented import event_stream, refusals
-from brim.serve.faults import RefusedCallError, kind_of
+from brim.serve.faults import RefusedCallError, kind_of, told
 from brim.serve.service import Served, Service
 from brim.serve.stream import NO_BUFFER
 
@@ -172,7 +172,8 @@ async def _chunks(
                     case _:
                         pass
     except BrimError as error:
-        yield line({"error": {"type": kind_of(error), "message": f"{error.sentence} {error.hint}".strip()}})
+        seen = told(error)
+        yield line({"error": {"type": kind_of(seen), "message": f"{seen.sentence} {seen.hint}".strip()}})
         return
     yield answer.chunk({}, is_last=True)
     if wants_usage:

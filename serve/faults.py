@@ -15,6 +15,7 @@ from starlette.routing import Match
 from brim.core.budgets import BudgetError
 from brim.core.errors import (
     AgentError,
+    AuthenticationError,
     BrimError,
     CleanupWantedError,
     RateLimitError,
@@ -103,17 +104,28 @@ def kind_of(error: BrimError) -> str:
     return given or next((word for kind, word in _KINDS if isinstance(error, kind)), "refused")
 
 
+def told(error: BrimError) -> BrimError:
+    """Return an error as callers may see it: where the store and the keys are, is nothing for them."""
+    if isinstance(error, StoreError):
+        return RefusedCallError(
+            503, "The sessions cannot be reached now.", kind="store", retry_after_s=_STORE_RETRY_S
+        )
+    if isinstance(error, AuthenticationError) and error.status is None:
+        return RefusedCallError(
+            503, "There is no key for the model now.", kind="provider_key", retry_after_s=_STORE_RETRY_S
+        )
+    return error
+
+
 async def _on_brim_error(request: Request, error: Exception) -> JSONResponse:
     del request
     if not isinstance(error, BrimError):
         raise error
-    retry_after_s = getattr(error, "retry_after_s", None)
-    if isinstance(error, StoreError):
-        _log.error("the store failed: %s", error.sentence)
-        return fault(503, "store", "The sessions cannot be reached now.", retry_after_s=_STORE_RETRY_S)
-    return fault(
-        status_of(error), kind_of(error), error.sentence, hint=error.hint, retry_after_s=retry_after_s
-    )
+    seen = told(error)
+    if seen is not error:
+        _log.error("a request failed: %s", error.sentence)
+    retry_after_s = getattr(seen, "retry_after_s", None)
+    return fault(status_of(seen), kind_of(seen), seen.sentence, hint=seen.hint, retry_after_s=retry_after_s)
 
 
 async def _on_bad_input(request: Request, error: Exception) -> JSONResponse:

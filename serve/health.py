@@ -23,6 +23,7 @@ RETRY_S = 5
 """When to ask again whether the service is ready, in seconds."""
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health")
 async def health() -> dict[str, str]:
     """The process runs."""
@@ -37,6 +38,7 @@ class Readiness(BaseModel):
     """What was looked at: ``ok``, or what is wrong."""
 
 
+@router.head("/readiness", include_in_schema=False)
 @router.get(
     "/readiness",
     response_model=Readiness,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -64,6 +65,15 @@ class ServeOptions(BaseSettings):
         if not text.startswith(("redis://", "rediss://")):
             raise ValueError("it must be redis://HOST:PORT or rediss://HOST:PORT")
         return SecretStr(text)
+
+    @field_validator("origins")
+    @classmethod
+    def _origins_as_browsers_send_them(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if origin != f"{parts.scheme}://{parts.netloc}".lower() or not (parts.scheme and parts.netloc):
+                raise ValueError("an origin looks like https://chat.example.com, without a path")
+        return origins
 
     @field_validator("archive")
     @classmethod

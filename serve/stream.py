@@ -145,6 +145,8 @@ def discreet(answer: Message) -> Message:
     match failure.kind:
         case "store":
             said = {"sentence": "The answer could not be stored.", "hint": "Ask again later."}
+        case "authentication" if failure.status is None:
+            said = {"sentence": "There is no key for the model now.", "hint": ""}
         case "defect":
             said = {"sentence": failure.sentence.partition(":")[0].rstrip(".") + "."}
         case _:

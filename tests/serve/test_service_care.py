@@ -4,9 +4,11 @@ import logging
 from decimal import Decimal
 
 import pytest
+from pydantic import SecretStr
 
-from brim import OverloadedError, ScriptedAgent
+from brim import AgentConfig, OverloadedError, ScriptedAgent
 from brim.core.types import Message
+from brim.providers.openai import OpenAIAgent
 from brim.serve.care import Suspicion, suspicions
 from brim.serve.logs import JsonLines
 from brim.serve.metrics import Metrics
@@ -224,3 +226,44 @@ async def test_what_a_defect_of_an_agent_said_is_logged_by_its_place_and_told_to
     line = JsonLines().format(raised[0])
     assert json.loads(line)["error"] == "KeyError" and json.loads(line)["at"][-1].startswith("process_stream")
     assert "/etc/secret" not in line
+
+
+@pytest.mark.parametrize("key", [None, SecretStr("file:/nosuch/secret")])
+async def test_without_a_key_of_the_provider_nothing_is_ready_and_no_path_is_told(tmp_path, caplog, key):
+    agent = OpenAIAgent(AgentConfig(model="gpt-4o", api_key=key))
+    asked = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    async with running(agent, tmp_path) as service, service.client() as client:
+        ready = await client.get("/readiness")
+        assert ready.status_code == 503 and ready.json()["checks"]["agent"] != "ok"
+        assert any("no answer is possible" in line for line in caplog.messages)
+        whole = await client.post("/v1/chat/completions", json=asked)
+        assert whole.status_code == 503 and "retry-after" in whole.headers
+        streamed = await client.post("/v1/chat/completions", json={**asked, "stream": True})
+        session = (await client.post("/sessions", json={})).json()["id"]
+        turn = await client.post(f"/sessions/{session}/turns", json={"text": "Hi", "stream": False})
+        assert turn.json()["status"] == "failed"
+        kept = await client.get(f"/sessions/{session}/export")
+        assert not any("nosuch" in one.text for one in (ready, whole, streamed, turn, kept))
+        assert all("no key for the model" in one.text for one in (ready, whole, streamed, turn))
+        assert (await client.head("/health")).status_code == 200
+        assert (await client.head("/readiness")).status_code == 503
+
+
+@pytest.mark.parametrize("origin", ["good.example", "https://good.example/", "https://Good.example", "*"])
+def test_an_origin_that_no_browser_sends_is_refused(origin):
+    with pytest.raises(ValueError, match="looks like"):
+        ServeOptions(origins=(origin,))
+
+
+async def test_a_refusal_for_its_length_can_be_read_by_a_page_that_may_call(tmp_path):
+    headers = {"Origin": "https://chat.example.com"}
+    async with (
+        running(
+            ScriptedAgent(), tmp_path, origins=("https://chat.example.com",), max_body_bytes=10
+        ) as service,
+        service.client() as client,
+    ):
+        long = await client.post("/sessions", json={"title": "too long for that"}, headers=headers)
+        assert long.status_code == 413
+        assert long.headers["access-control-allow-origin"] == "https://chat.example.com"
+        assert "Retry-After" in long.headers["access-control-expose-headers"]

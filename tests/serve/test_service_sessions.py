@@ -103,7 +103,7 @@ async def test_a_service_that_had_keys_opens_to_nobody_when_they_are_lost(tmp_pa
             refused = await client.get("/sessions")
             assert refused.status_code == 503 and "retry-after" in refused.headers
         ready = await client.get("/readiness")
-        assert ready.status_code == 503 and ready.json()["checks"]["keys"] != "ok"
+        assert ready.status_code == 503 and ready.json()["checks"]["callers"] != "ok"
         assert len([line for line in caplog.messages if "keys cannot be checked" in line]) == 1
         keys.path.write_text(whole)
         assert (await client.get("/sessions")).status_code == 401
