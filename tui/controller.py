@@ -275,6 +275,8 @@ class ChatController:
         self._show_totals()
         if known is None or (known.id, known.model) != (session.id, session.model):
             self._screen.run_worker(self._meet(session.id), group="meet", exclusive=True)
+        if known is not None and (known.model, known.turns) != (session.model, session.turns):
+            self._screen.drafts.weigh()
 
     def _show_totals(self) -> None:
         self._screen.show_session(self.session, self.model)
@@ -348,6 +350,7 @@ class ChatController:
         if self.session is None:
             self._next.model = model
             self._show_totals()
+            self._screen.drafts.weigh()
         else:
             await self.manager.tuning.set_model(self.session.id, model)
 

@@ -44,6 +44,11 @@ class DraftKeeper:
         self._storing = self._screen.set_timer(STORE_AFTER_S, self._store_soon)
         self._weighing = self._screen.set_timer(WEIGH_AFTER_S, self._weigh_soon)
 
+    def weigh(self) -> None:
+        """Show anew what the draft weighs and takes: who reads it, or what goes before it, has changed."""
+        if self._screen.composer.text:
+            self._weigh_soon()
+
     def forget(self) -> None:
         """Let go of what waits: it is about another text."""
         for timer in (self._storing, self._weighing):

@@ -162,6 +162,23 @@ async def test_files_are_named_and_weighed_with_the_draft_and_go_with_it(files: 
         assert not app.chat.attached_line.display
 
 
+@pytest.mark.parametrize("session", [None, "last"])
+async def test_the_files_of_a_draft_are_named_when_brim_is_opened_again(
+    files: Path, session: str | None
+) -> None:
+    async with app_in(files) as (app, pilot):
+        if session:
+            await ask(app, pilot, "hello")
+            await sees(app, pilot, "An answer.")
+        app.chat.composer.insert("compare @apple.py")
+        await sees(app, pilot, "≡ apple.py")
+        await app.chat.drafts.store()
+    async with app_in(files, session=session) as (app, pilot):
+        await sees(app, pilot, "≡ apple.py")
+        assert " tok" in str(app.chat.composer.border_title)
+        assert app.chat.meter._draft_tokens > 0
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [

@@ -253,6 +253,25 @@ async def test_the_draft_shows_its_tokens_and_the_price_of_sending_it(tmp_path: 
         await sees(app, pilot, "draft")
 
 
+async def test_the_drafts_price_is_that_of_the_model_and_the_history_of_now(tmp_path: Path) -> None:
+    async with filled(tmp_path, 3, agent=Dear()) as (app, pilot):
+        assert app.manager is not None
+        assert app.chat.controller is not None
+
+        def title() -> str:
+            return str(app.chat.composer.border_title)
+
+        app.chat.composer.insert("What would this cost, roughly?")
+        await wait_until(pilot, lambda: " tok" in title(), "tokens")
+        assert "$" not in title()
+        await app.chat.controller.set_model("openai:gpt-4o")
+        await wait_until(pilot, lambda: "$" in title(), "the price of the model")
+        before = title()
+        turn = await app.manager.send(app.chat.controller.shown_session().id, "more words " * 200)
+        await turn.wait()
+        await wait_until(pilot, lambda: "$" in title() and title() != before, "the price with the history")
+
+
 @pytest.mark.parametrize("command", ["/cost", "/stats"])
 async def test_what_was_spent_can_be_read(tmp_path: Path, command: str) -> None:
     async with filled(tmp_path, 3, size=(80, 24)) as (app, pilot):

@@ -150,6 +150,7 @@ class ChatScreen(Screen[None]):
             from brim.tui.persona_choosing import begin
 
             await begin(self, controller, self.brim.wanted_persona, keeps_model=self.wanted_model is not None)
+        self.drafts.weigh()
         self.sessions.reload()
         for text in self._before_connection:
             self.commands.run("send", text)
