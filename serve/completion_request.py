@@ -94,11 +94,25 @@ class Completion(BaseModel):
             reasoning_effort=self.reasoning_effort,
         )
 
-    def context(self) -> AgentContext:
-        """Return what the agent is asked. Raises `RefusedCallError` where it is no question, or not to be had."""
+    def of_the_caller(self) -> str:
+        """Return all that the caller says to the model. Raises `RefusedCallError` as `context` does."""
+        return "\n\n".join(one.text for one in self.messages if one.role != "assistant")
+
+    def context(self, system_prompt: str) -> AgentContext:
+        """Return what the agent is asked.
+
+        Args:
+            system_prompt: the operator's, for a request that brings none.
+
+        Raises:
+            RefusedCallError: it is no question, or something is wished for that is not to be had.
+        """
         if wish := self._beyond():
             raise RefusedCallError(400, wish, kind="bad_input")
-        *before, last = [(_ROLES[one.role], one.text) for one in self.messages]
+        said = [(_ROLES[one.role], one.text) for one in self.messages]
+        if system_prompt and not any(role == "system" for role, _ in said):
+            said = [("system", system_prompt), *said]
+        *before, last = said
         if last[0] != "user" or not last[1].strip():
             raise RefusedCallError(400, "The last message must be the user's, with text.", kind="bad_input")
         return AgentContext(

@@ -84,10 +84,10 @@ async def model(model_id: str, service: Served, caller: Called) -> NamedModel:
 async def complete(asked: Completion, service: Served, caller: Called) -> Response:
     """Answer a conversation, whole or as it is written."""
     service.check_open()
-    context = asked.context()
+    context = asked.context(service.manager.default_system_prompt)
     model = await service.offer.model(asked.model, caller, status=404)
     agent = await service.manager.agents.agent_for(model)
-    await service.look_at(context.input, caller)
+    await service.look_at(asked.of_the_caller(), caller)
     await service.allowance.begin_turn(caller.name, caller.key)
     answer = CompletionAnswer(model, context, is_priced=agent.is_priced)
     events = _told(events_of(agent, context), answer)

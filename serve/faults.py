@@ -129,10 +129,12 @@ async def _on_brim_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_bad_input(request: Request, error: Exception) -> JSONResponse:
-    del request
     if not isinstance(error, RequestValidationError):
         raise error
-    return fault(422, "bad_input", in_words(error.errors()))
+    said = request.headers.get("content-type", "")
+    is_json = said.partition(";")[0].strip().lower() in ("", "application/json")
+    hint = "" if is_json else "Send JSON, with Content-Type: application/json."
+    return fault(422, "bad_input", in_words(error.errors()), hint=hint)
 
 
 def in_words(errors: Iterable[Any]) -> str:

@@ -24,7 +24,7 @@ class JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.getMessage(),
+            "event": _event(record.getMessage()),
         }
         if request_id := request_of_log.get():
             said["request_id"] = request_id
@@ -34,6 +34,13 @@ class JsonLines(logging.Formatter):
             said["error"] = record.exc_info[0].__name__
             said["at"] = [f"{frame.name}:{frame.lineno}" for frame in frames[-8:]]
         return json.dumps(said, ensure_ascii=True, default=str)
+
+
+def _event(message: str) -> str:
+    """Return what happened; of a traceback that a library wrote out, the name of the error."""
+    if not message.startswith("Traceback (most recent call last)"):
+        return message
+    return f"a library raised {message.rstrip().rpartition(chr(10))[2].partition(':')[0]}"
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:

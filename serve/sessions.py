@@ -87,6 +87,8 @@ async def message_of(message_id: str, session_id: str, service: Service) -> Mess
 @router.post("", status_code=201, response_model_exclude=_HIDDEN)
 async def create(new: NewSession, service: Served, caller: Called) -> Session:
     """Make a session."""
+    if new.system_prompt:
+        await service.look_at(new.system_prompt, caller)
     model = None if new.model is None else await service.offer.model(new.model, caller)
     session = await service.manager.create(
         model=model, title=new.title, system_prompt=new.system_prompt, owner=caller.name
@@ -124,6 +126,7 @@ async def change(session_id: str, changes: Changes, service: Served, caller: Cal
     if changes.model is not None:
         session = await manager.tuning.set_model(session_id, await service.offer.model(changes.model, caller))
     if changes.system_prompt is not None:
+        await service.look_at(changes.system_prompt, caller)
         session = await manager.tuning.set_system_prompt(session_id, changes.system_prompt)
     if changes.parameters is not None:
         session = await manager.tuning.set_parameters(session_id, changes.parameters)
