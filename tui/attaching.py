@@ -11,6 +11,7 @@ from brim.core.text import visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from brim.core.attachments import Attachment
     from brim.core.errors import InputTooLongError
@@ -49,14 +50,17 @@ class Attaching:
             self._gatherer = Gatherer(self._screen.composer.folder)
         return self._gatherer
 
-    def begin(self, name: str) -> None:
-        """Put the mention of a file at the cursor; without a name its beginning, to be completed."""
-        from brim.core.mentions import mention_of
+    async def begin(self, name: str) -> None:
+        """Put the mention of a file at the cursor; without a name, or with that of a folder, one to be completed.
 
+        Raises:
+            BrimError: a mention cannot hold this name.
+        """
+        mention = await asyncio.to_thread(_mention_to, name, self._screen.composer.folder) if name else "@"
         composer = self._screen.composer
         row, column = composer.cursor_location
         gap = " " if column and not composer.document.get_line(row)[column - 1].isspace() else ""
-        composer.insert(f"{gap}{mention_of(name)} " if name else f"{gap}@")
+        composer.insert(f"{gap}{mention}")
         composer.focus()
 
     def with_mentions(self, text: str, attachments: Sequence[Attachment]) -> str:
@@ -212,6 +216,29 @@ class Attaching:
             ],
         )
         return await ask_first(self._screen, question, text) == AS_IT_IS
+
+
+def _mention_to(name: str, folder: Path) -> str:
+    """Return a mention of what a person named, in quotation marks or without; one of no file can mean nothing else.
+
+    Asks the disk. Raises `BrimError` for a name that a mention cannot hold.
+    """
+    from brim.core.errors import BrimError
+    from brim.core.mentions import mention_of, path_of, place_of
+
+    for mark in ('"', "'"):
+        if len(name) > 2 and name.startswith(mark) and name.endswith(mark):
+            name = name[1:-1]
+    if '"' in name:
+        raise BrimError(
+            f"{name} has a quotation mark in its name, so it cannot be mentioned.", hint="Rename the file."
+        )
+    try:
+        if place_of(name, folder).is_dir():
+            return mention_of(f"{name.rstrip('/')}/", is_open=True)
+    except (OSError, ValueError):
+        return f'@"{name}" '
+    return f"{mention_of(name)} " if path_of(name, folder) else f'@"{name}" '
 
 
 def _parts(text: str) -> tuple[str, str, str]:

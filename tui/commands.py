@@ -180,8 +180,8 @@ class Commands(LibraryCommands, TuningCommands):
     async def show_file(self, ids: str) -> None:
         await self._screen.attaching.show(self._controller.manager, *ids.split())
 
-    def attach(self, argument: str) -> None:
-        self._screen.attaching.begin(argument)
+    async def attach(self, argument: str) -> None:
+        await self._screen.attaching.begin(argument)
 
     # --- answers --------------------------------------------------------------------------------------
 

@@ -51,12 +51,17 @@ def may_be_files(text: str) -> bool:
 def as_mentions(text: str, folder: Path) -> str:
     """Return a paste of files' names as mentions of them, empty where it is something else. Asks the disk.
 
+    It is that, too, where one of the names has a quotation mark, which no mention can hold.
+
     Files in ``folder`` are named as seen from there.
     """
     from brim.core.mentions import mention_of, pasted_files
 
     here = f"{folder}/"
-    return "".join(f"{mention_of(name.removeprefix(here))} " for name in pasted_files(text))
+    names = pasted_files(text)
+    if any('"' in name for name in names):
+        return ""
+    return "".join(f"{mention_of(name.removeprefix(here))} " for name in names)
 
 
 class Pasted:

@@ -411,6 +411,37 @@ async def test_attach_as_a_command_begins_a_mention(files: Path) -> None:
         await wait_until(pilot, lambda: "src/" in offered(app))
 
 
+@pytest.mark.parametrize(
+    ("named", "mention"),
+    [
+        ('"two words.txt"', '@"two words.txt" '),
+        ("'apple.py'", "@apple.py "),
+        ("nothing", '@"nothing" '),
+        ("src", "@src/"),
+    ],
+)
+async def test_attach_takes_quotation_marks_and_lets_no_missing_file_pass(
+    files: Path, named: str, mention: str
+) -> None:
+    async with app_in(files) as (app, pilot):
+        await ask(app, pilot, f"/attach {named}")
+        await wait_until(pilot, lambda: app.chat.composer.text == mention)
+        if named == "src":
+            await wait_until(pilot, lambda: "main.py" in offered(app))
+        if named == "nothing":
+            await sees(app, pilot, "✗ There is no file")
+
+
+async def test_a_name_that_no_mention_can_hold_is_told_or_stays_text(files: Path) -> None:
+    path = files / 'a "b".txt'
+    path.write_text("text")
+    async with app_in(files) as (app, pilot):
+        await ask(app, pilot, '/attach a "b".txt')
+        await wait_until(pilot, lambda: "has a quotation mark in its name" in " ".join(toasts(app)))
+        app.chat.composer.post_message(events.Paste(str(path)))
+        await wait_until(pilot, lambda: app.chat.composer.text == str(path))
+
+
 def slow_paper(folder: Path) -> None:
     """Write a file that takes seconds to read: its pages are full of lines that say nothing."""
     page = f"words on a page) Tj {'0 0 m 1 1 l S ' * 1_000}("
