@@ -153,7 +153,7 @@ def _small(name: str, text: bytes) -> bytes:
         raise AttachmentError(f"{name} holds no text.")
     if len(text) > LARGEST_TEXT_BYTES:
         raise AttachmentError(
-            f"{name} holds too much text: {len(text) / 1e6:,.1f} MB, and {LARGEST_TEXT_BYTES / 1e6:g} are the most.",
+            f"{name} holds too much text: {len(text):,} bytes, and {LARGEST_TEXT_BYTES:,} are the most.",
             hint="Attach the part that matters.",
         )
     return text

@@ -44,8 +44,10 @@ def pdf_text(data: bytes, *, most_chars: int, go_on: Callable[[], None]) -> str:
             if chars > most_chars:
                 raise NoPdfTextError(f"holds too much text: more than {most_chars:,} characters")
             pages.append(text)
-    except (FileNotDecryptedError, DependencyError):
-        raise NoPdfTextError("is locked") from None
+    except FileNotDecryptedError:
+        raise NoPdfTextError("needs a password") from None
+    except DependencyError:
+        raise NoPdfTextError("is encrypted, which takes the package cryptography to read") from None
     except (PyPdfError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise NoPdfTextError("is broken: its text cannot be read") from error
     except (RecursionError, ZeroDivisionError, OSError, NotImplementedError) as error:

@@ -44,7 +44,7 @@ from brim.core.paths import Paths, expanded
 from brim.core.sessions import SessionManager
 from brim.core.text import visible_line
 from brim.core.turns import Turn
-from brim.core.types import Message, Session, Status
+from brim.core.types import CleanupReceipt, Message, Session, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,8 @@ def _is_piped() -> bool:
 
 def ask(question: Question) -> int:
     """Ask and return the exit code. Raises `AttachmentError` where a file cannot go along."""
-    files = tuple(read_file(expanded(name)) for name in question.attach)
+    read = (read_file(expanded(name)) for name in question.attach)
+    files = tuple({(one.name, one.id): one for one in read}.values())
     for number in range(len(files)):
         check_together(files[: number + 1])
     return asyncio.run(_Asking(question, files).run())
@@ -259,10 +260,7 @@ class _Asking:
                 self._progress.show(f"{visible_line(reason)} …" if reason else "")
             case WindowCleaned(receipt=receipt):
                 self._progress.show("")
-                complain(
-                    f"Cleanup: {len(receipt.left_ids)} messages left the window, "
-                    f"~{receipt.before_tokens:,} → ~{receipt.after_tokens:,} tokens."
-                )
+                complain(_cleaned(receipt))
             case BudgetWarned(sentence=sentence) | SummarySkipped(sentence=sentence):
                 self._progress.show("")
                 complain(sentence)
@@ -282,6 +280,14 @@ class _Asking:
         if answer.failure is not None:
             complain(answer.failure.sentence, answer.failure.hint)
         return DONE if answer.status is Status.COMPLETE else FAILED
+
+
+def _cleaned(receipt: CleanupReceipt) -> str:
+    done = []
+    for ids, what in ((receipt.left_ids, "left the window"), (receipt.shortened_ids, "shortened to fit")):
+        if ids:
+            done.append(f"{len(ids)} message{'' if len(ids) == 1 else 's'} {what}")
+    return f"Cleanup: {', '.join(done)}, ~{receipt.before_tokens:,} → ~{receipt.after_tokens:,} tokens."
 
 
 async def _say_what_is_not_kept(manager: SessionManager, session: Session) -> None:

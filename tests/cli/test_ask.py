@@ -217,3 +217,24 @@ def test_in_a_pipe_the_answer_is_raw() -> None:
         check=True,
     )
     assert done.stdout == "\x1b]52;c;QQ==\x07 red \x1b[31m \x9b2J \u202e [/foo]\r\n\x00 end ?\n".encode()
+
+
+NARROW = """
+from brim import AgentInterface, AgentResponse
+from brim.core.errors import ContextOverflowError
+
+class Narrow(AgentInterface):
+    model = "narrow"
+    async def process(self, context):
+        if len(context.input) > 4_000:
+            raise ContextOverflowError("too long", prompt_tokens=len(context.input) // 4, window_tokens=1_000)
+        return AgentResponse(output="An answer.")
+"""
+
+
+def test_a_question_that_is_shortened_to_fit_is_said_to_be() -> None:
+    Path("narrow.py").write_text(NARROW)
+    done = brim("ask", "--agent", "narrow:Narrow", "many words " * 800)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "An answer.\n"
+    assert done.stderr.startswith("Cleanup: 1 message shortened to fit, ~")

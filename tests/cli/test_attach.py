@@ -43,6 +43,13 @@ def test_files_of_each_kind_go_along_and_are_told_of() -> None:
     assert 'src="data:image/png;base64,' in brim("export", "last", "--format", "html").stdout
 
 
+def test_the_same_file_twice_goes_along_once() -> None:
+    Path("notes.txt").write_text("remember the milk")
+    here = str(Path("notes.txt").absolute())
+    done = brim("ask", *ECHO, "--attach", "notes.txt", "--attach", here, "hello")
+    assert done.stdout.count("remember the milk") == 1
+
+
 def test_a_file_needs_no_text_beside_it() -> None:
     Path("notes.txt").write_text("just this")
     done = brim("ask", *ECHO, "--attach", "notes.txt")

@@ -46,12 +46,12 @@ def pdf(*pages: str) -> bytes:
     return data
 
 
-def locked_pdf(password: str) -> bytes:
+def locked_pdf(password: str, algorithm: str = "RC4-128") -> bytes:
     """Return a PDF file that opens with a password."""
     from pypdf import PdfReader, PdfWriter
 
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf("secret"))))
-    writer.encrypt(password, algorithm="RC4-128")
+    writer.encrypt(password, algorithm=algorithm)
     kept = io.BytesIO()
     writer.write(kept)
     return kept.getvalue()

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -141,6 +143,22 @@ def test_pdf_files_without_readable_text_are_refused(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_an_encrypted_pdf_file_names_the_package_that_is_missing(tmp_path):
+    path = tmp_path / "paper.pdf"
+    path.write_bytes(locked_pdf("", "AES-256"))
+    assert read_file(path).text == "secret"
+    without = (
+        "import sys; from pathlib import Path; sys.modules['cryptography'] = sys.modules['Crypto'] = None\n"
+        "from brim.core.attaching import AttachmentError, read_file\n"
+        f"try: read_file(Path({str(path)!r}))\n"
+        "except AttachmentError as error: print(error.sentence)"
+    )
+    done = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, check=True)
+    assert done.stdout == "paper.pdf is encrypted, which takes the package cryptography to read.\n", (
+        done.stderr
+    )
+
+
 def test_what_is_no_file_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as listening:
@@ -208,7 +226,10 @@ def test_large_files_are_refused_without_reading_them(tmp_path):
         file.truncate(LARGEST_FILE_BYTES + 1)
     assert "too large" in refusal(path)
     (tmp_path / "long.txt").write_text("word " * (LARGEST_TEXT_BYTES // 5 + 1))
-    assert refusal(tmp_path / "long.txt") == "long.txt holds too much text: 1.0 MB, and 1 are the most."
+    assert (
+        refusal(tmp_path / "long.txt")
+        == "long.txt holds too much text: 1,000,005 bytes, and 1,000,000 are the most."
+    )
 
 
 def test_a_file_of_the_kernel_that_has_no_size_is_read(tmp_path):
