@@ -70,7 +70,7 @@ class LocalProcess:
         self.name = name
         self.model_path = model_path.absolute()
         self.log_path = log_folder / f"local-{_file_name(name)}.log"
-        self._threads = threads or default_threads()
+        self._threads = min(threads, len(_processors())) if threads else default_threads()
         self._window_tokens = window_tokens
         self._idle_s = idle_s
         self._memory = memory or LocalMemory()
@@ -300,9 +300,14 @@ class LocalProcess:
 
 def default_threads() -> int:
     """Return how many threads a model gets: one for each real core, less one processor for the keyboard."""
-    allowed = os.sched_getaffinity(0) if sys.platform == "linux" else set(range(os.cpu_count() or 1))
+    allowed = _processors()
     cores = {_siblings(processor) for processor in allowed}
     return max(1, min(len(cores), len(allowed) - 1))
+
+
+def _processors() -> set[int]:
+    """Return the processors that brim may use: more threads than these would only wait for each other."""
+    return os.sched_getaffinity(0) if sys.platform == "linux" else set(range(os.cpu_count() or 1))
 
 
 def _siblings(processor: int) -> str:

@@ -271,3 +271,16 @@ async def test_how_far_a_model_is_loaded_is_measured(tmp_path: Path) -> None:
         process._header = ModelHeader(file_bytes=(read - 15 * MB) * 4, window_tokens=None, token_bytes=None)
         assert process.progress(9) in ("loading m 25 %", "loading m 24 %")
     await process.aclose()
+
+
+@needs_model
+async def test_more_threads_than_there_are_processors_do_not_keep_a_model_from_loading(
+    tmp_path: Path,
+) -> None:
+    process = LocalProcess(
+        name="m", model_path=model_path(), log_folder=tmp_path, window_tokens=512, threads=100_000
+    )
+    with process.in_use():
+        await process.start()
+        assert process.pid is not None
+    await process.aclose()
