@@ -117,31 +117,33 @@ class Subscription:
 
 
 class Hub:
-    """Hands each event to the subscriptions that want it."""
+    """Hands each event to the subscriptions that want it, and looks at no others."""
 
     def __init__(self) -> None:
-        self._subscriptions: set[Subscription] = set()
+        self._subscriptions: dict[str | None, set[Subscription]] = {}
 
     def subscribe(self, session_id: str | None, most_chars: int | None = None) -> Subscription:
         """Watch one session whole, or, with ``None``, all sessions without the growth of their answers."""
         subscription = Subscription(self, session_id, most_chars)
-        self._subscriptions.add(subscription)
+        self._subscriptions.setdefault(session_id, set()).add(subscription)
         return subscription
 
     def drop(self, subscription: Subscription) -> None:
         """Forget a subscription; does nothing if it is forgotten already."""
-        self._subscriptions.discard(subscription)
+        beside = self._subscriptions.get(subscription.session_id, set())
+        beside.discard(subscription)
+        if not beside:
+            self._subscriptions.pop(subscription.session_id, None)
 
     def publish(self, event: TurnEvent) -> None:
         """Give ``event`` to everyone who watches its session."""
-        detail = isinstance(event, _DETAIL)
-        for subscription in self._subscriptions:
-            if subscription.session_id == event.session_id or (
-                subscription.session_id is None and not detail
-            ):
+        for subscription in self._subscriptions.get(event.session_id, ()):
+            subscription.put(event)
+        if not isinstance(event, _DETAIL):
+            for subscription in self._subscriptions.get(None, ()):
                 subscription.put(event)
 
     def close(self) -> None:
         """Close all subscriptions."""
-        for subscription in tuple(self._subscriptions):
+        for subscription in [each for beside in self._subscriptions.values() for each in beside]:
             subscription.close()

@@ -16,7 +16,7 @@ from brim.core.provider_tables import Provider
 from brim.core.types import AgentConfig, AgentContext, Message
 from brim.providers.answers import count, mapping
 from brim.providers.asking import EVERY, asked_for, learn_refusal
-from brim.providers.chat_reader import ChatReader
+from brim.providers.chat_reader import ChatReader, chunks
 from brim.providers.faults import openai_errors, openai_fault
 from brim.providers.prompts import Turn, check_images, data_url, prompt_of
 from brim.providers.responses import (
@@ -213,9 +213,10 @@ async def stream_chat(
     reader = ChatReader(asked)
     async with stream:
         try:
-            async for chunk in stream:
-                for new in reader.read(chunk):
-                    yield new
+            async with aclosing(chunks(stream.response)) as read:
+                async for chunk in read:
+                    for new in reader.read(chunk):
+                        yield new
         except openai_errors() as error:
             if not reader.finish_reason:
                 raise openai_fault(error, asked, began=reader.began) from None

@@ -54,7 +54,7 @@ class Place:
         """Return the place once ``event`` is sent."""
         match event:
             case TextAdded(text=text):
-                return replace(self, chars=self.chars + len(text))
+                return Place(self.message_id, self.chars + len(text), self.reasoning_chars, self.calls)
             case ReasoningAdded(text=text):
                 return replace(self, reasoning_chars=self.reasoning_chars + len(text))
             case ToolCallChanged():

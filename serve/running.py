@@ -66,8 +66,11 @@ def run_service(
     log_to_stderr()
     if options.sentry_dsn is not None:
         start(options.sentry_dsn.get_secret_value())
-    with _listen(options.host, options.port) as listening:
-        return asyncio.run(_serve(connect, options, keys, listening, moderate))
+    with (
+        _listen(options.host, options.port) as listening,
+        asyncio.Runner(loop_factory=_new_loop) as runner,
+    ):
+        return runner.run(_serve(connect, options, keys, listening, moderate))
 
 
 async def _serve(
@@ -84,6 +87,15 @@ async def _serve(
     if not server.started:
         return 1
     return 128 + signal.SIGINT if server.is_interrupted else 0
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Return an event loop: uvloop's, which takes less CPU for each piece that comes and goes, where there is one."""
+    try:
+        import uvloop
+    except ImportError:  # it does not come with uvicorn on every system
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -158,8 +158,7 @@ def sent(event: TurnEvent, place: Place) -> bytes:
     """Return an event as it goes over the wire."""
     kind: type[object] = type(event)
     if isinstance(event, TextAdded | ReasoningAdded):
-        data = {"message_id": event.message_id, "text": event.text}
-        body = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
+        body = _json({"message_id": event.message_id, "text": event.text}).encode("utf-8", "replace")
     else:
         if kind not in _WRITERS:
             _WRITERS[kind] = TypeAdapter(kind)
@@ -174,3 +173,4 @@ def event_name(kind: type[object]) -> str:
 
 _NAMES = {kind: event_name(kind).encode() for kind in get_args(TurnEvent)}
 _WRITERS: dict[type[object], TypeAdapter[Any]] = {}
+_json = json.JSONEncoder(ensure_ascii=False).encode
