@@ -7,10 +7,12 @@ import sys
 
 import pytest
 from PIL import Image
+from textual.app import App
 
 from brim.tui.picturing import picture, way_of
 from brim.tui.thumbnails import COLUMNS, ROWS, thumbnail
 from tests.support.pictures import image
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize(
@@ -46,25 +48,32 @@ def test_what_is_clear_in_an_image_shows_the_ground():
     assert thumbnail(kept.getvalue(), (9, 8, 7)) == ((((9, 8, 7), (9, 8, 7)),) * 2,)
 
 
-def test_an_image_for_kitty_goes_out_by_the_way_it_is_given(capfd):
-    from rich.console import Console
-
+async def test_an_image_for_kitty_goes_out_by_the_way_it_is_given(capfd):
     written: list[str] = []
-    shown = picture(image(), "kitty", written.append)
-    console = Console(file=io.StringIO(), force_terminal=True, width=80)
-    shown.styles.width = shown.styles.height = None
-    drawn = shown.render()
-    console.print(drawn)
-    sent = "".join(written)
-    assert re.fullmatch(r"(\x1b_G[^\x1b]*\x1b\\)+", sent)
-    pieces = re.findall(r"\x1b_Gi=\d+,m=\d,f=100,q=2;([^\x1b]*)\x1b", sent)
-    with Image.open(io.BytesIO(base64.b64decode("".join(pieces)))) as received:
-        assert received.format == "PNG"
-    assert "U=1" in sent
-    assert "\U0010eeee" in console.file.getvalue()
-    drawn.cleanup()
-    assert re.search(r"a=d,d=I,i=\d+", written[-1])
-    assert capfd.readouterr() == ("", "")
+
+    class Showing(App[None]):
+        def compose(self):
+            shown = picture(image(size=(40, 30)), "kitty", written.append)
+            shown.styles.width = shown.styles.height = "auto"
+            yield shown
+
+    async with Showing().run_test() as pilot:
+        shown = pilot.app.query_one("_Kitty")
+        await wait_until(pilot, lambda: shown.size.width > 0 and bool(written))
+        sent = "".join(written)
+        assert re.fullmatch(r"(\x1b_G[^\x1b]*\x1b\\)+", sent)
+        pieces = re.findall(r"\x1b_Gi=\d+,f=100,m=\d,q=2;([^\x1b]*)\x1b", sent)
+        with Image.open(io.BytesIO(base64.b64decode("".join(pieces)))) as received:
+            assert received.format == "PNG"
+        number = re.search(r"i=(\d+)", sent).group(1)
+        painted = "".join(
+            segment.text for strip in shown.render_lines(shown.size.region) for segment in strip
+        )
+        assert f"\x1b_Ga=p,i={number},p=1,C=1,q=2\x1b\\" in painted
+        before = len(written)
+        await shown.parent.remove()
+        assert written[before:] == [f"\x1b_Ga=d,d=I,i={number},q=2\x1b\\"]
+    assert "\x1b_G" not in capfd.readouterr().out
 
 
 def test_loading_leaves_everything_as_it_was():

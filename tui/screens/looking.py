@@ -48,8 +48,12 @@ class LookingScreen(ModalScreen[None]):
         """A box for the file."""
         yield Vertical(id="dialog")
 
-    async def on_mount(self) -> None:
-        """Show the first one."""
+    async def on_screen_suspend(self) -> None:
+        """Take the file away while another screen is above: pixels would shine through it."""
+        await self.query_one("#dialog", Vertical).remove_children()
+
+    async def on_screen_resume(self) -> None:
+        """Show the file again."""
         await self._show()
 
     async def _show(self) -> None:

@@ -5,16 +5,17 @@ To be imported by `brim.tui.picturing` alone: textual-image asks the terminal wh
 
 from __future__ import annotations
 
+import secrets
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
+from itertools import count
 
 from PIL.Image import Image
-from textual.app import ComposeResult, RenderResult
+from textual.app import ComposeResult
 from textual.filter import LineFilter
 from textual_image.renderable.sixel import Image as SixelRenderable
-from textual_image.renderable.tgp import Image as KittyRenderable
-from textual_image.widget import HalfcellImage, SixelImage, TGPImage
+from textual_image.widget import HalfcellImage, SixelImage
 from textual_image.widget.sixel import _ImageSixelImpl
 
 _PIECE = 4_096
@@ -39,60 +40,58 @@ class _Sixels(_ImageSixelImpl):
         return []
 
 
-class KittyPicture(TGPImage, Renderable=KittyRenderable):
-    """An image by kitty's protocol; its pixels go to the terminal before the cells that show them."""
+class KittyPicture(SixelImage, Renderable=SixelRenderable):
+    """An image by kitty's protocol, laid over the cells; it is forgotten when the widget goes.
+
+    Args:
+        image: the image.
+        write: brings a sequence to the terminal, in turn with everything else that goes there.
+    """
 
     def __init__(self, image: Image, write: Callable[[str], None]) -> None:
         self._write = write
         self._pixels = image
         super().__init__(image)
 
-    def render(self) -> RenderResult:
-        """Draw the cells that the terminal fills with the image."""
-        if self._renderable is not None:
-            self._renderable.cleanup()
-        self._renderable = _Kitty(self._pixels, *self._get_styled_size(), write=self._write)
-        return self._renderable
-
-    def on_unmount(self) -> None:
-        """Let the terminal forget the image."""
-        if self._renderable is not None:
-            self._renderable.cleanup()
+    def compose(self) -> ComposeResult:
+        """Let the commands pass the gate, which takes them for control characters."""
+        yield _Kitty(self._pixels, self._write)
 
 
-class _Kitty(KittyRenderable):
-    """Sends by ``write`` what the base class would write to standard output itself."""
+class _Kitty(_Sixels):
+    """Sends the pixels once for each size, and with each painting where they belong."""
 
-    def __init__(
-        self, image: Image, width: int | str | None, height: int | str | None, *, write: Callable[[str], None]
-    ) -> None:
-        super().__init__(image, width, height)
+    def __init__(self, image: Image, write: Callable[[str], None]) -> None:
+        super().__init__(image)
         self._write = write
+        self._number = 0
 
-    def cleanup(self) -> None:
-        """Let the terminal forget the image."""
-        if self.terminal_image_id:
-            self._write(_command([("a", "d"), ("d", "I"), ("i", self.terminal_image_id), ("q", 2)]))
-            self.terminal_image_id = None
-
-    def _send_image_to_terminal(self, width: int, height: int) -> None:
-        self.terminal_image_id = next(KittyRenderable._image_id_counter) & 0xFFFFFFFF
+    def _image_to_sixels(self, image: Image, *_: object, **__: object) -> str:
+        """Let the terminal know the pixels; returns what puts them where the cursor is."""
+        self._forget()
+        self._number = next(_numbers)
         kept = BytesIO()
-        self._image_data.scaled(width, height).pil_image.save(kept, "PNG")
+        image.save(kept, "PNG")
         data = b64encode(kept.getvalue()).decode()
         for at in range(0, len(data), _PIECE):
             more = int(at + _PIECE < len(data))
-            head = [("i", self.terminal_image_id), ("m", more), ("f", 100), ("q", 2)]
-            self._write(_command(head, data[at : at + _PIECE]))
+            self._write(_command({"i": self._number, "f": 100, "m": more}, data[at : at + _PIECE]))
+        return _command({"a": "p", "i": self._number, "p": 1, "C": 1})
 
-    def _create_virtual_placement(self, width: int, height: int) -> None:
-        self._write(
-            _command(
-                [("a", "p"), ("i", self.terminal_image_id), ("c", width), ("r", height), ("U", 1), ("q", 2)]
-            )
-        )
+    def on_unmount(self) -> None:
+        """Let the terminal forget the image."""
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._number:
+            self._write(_command({"a": "d", "d": "I", "i": self._number}))
+            self._number = 0
 
 
-def _command(values: Iterable[tuple[str, object]], payload: str = "") -> str:
-    said = ",".join(f"{name}={value}" for name, value in values)
+_numbers = count(secrets.randbelow(2**30) + 1)
+"""Others may show images in the same terminal, so numbers begin anywhere."""
+
+
+def _command(values: Mapping[str, object], payload: str = "") -> str:
+    said = ",".join(f"{name}={value}" for name, value in {**values, "q": 2}.items())
     return f"\x1b_G{said}{';' + payload if payload else ''}\x1b\\"
