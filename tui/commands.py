@@ -41,7 +41,7 @@ class Commands(LibraryCommands, TuningCommands):
             self._screen.composer.put_back(text)
             self._app.tell(found.sentence, is_error=True)
         elif self._screen.controller is None:
-            self._screen.keep(text)
+            self._screen.keep("send", text)
         elif self._screen.editing.message_id is not None:
             self.run("send_edited", text)
         else:
@@ -57,6 +57,7 @@ class Commands(LibraryCommands, TuningCommands):
             if inspect.isawaitable(result):
                 await result
         except NotYetError:
+            self._screen.keep(name, argument)
             self._app.tell("One moment: brim is still opening your sessions.")
         except BrimError as error:
             self.tell(error)

@@ -56,6 +56,26 @@ async def test_keys_are_taken_and_prompts_kept_before_the_store_is_open(tmp_path
         assert app.chat.composer.text == "rest"
 
 
+async def test_what_is_asked_for_before_the_store_is_open_is_done_then(tmp_path: Path) -> None:
+    from brim.tui.screens.personas import PersonasScreen
+
+    may_open = asyncio.Event()
+
+    async def connect() -> SessionManager:
+        await may_open.wait()
+        return await connector(tmp_path, Gated())()
+
+    async with brim(tmp_path, Gated(), connect=connect, waits=False) as (app, pilot):
+        for _ in range(2):
+            await pilot.press(*"/persona", "enter")
+        await wait_until(pilot, lambda: "One moment" in " ".join(toasts(app)))
+        assert app.screen is app.chat
+        may_open.set()
+        await wait_until(pilot, lambda: isinstance(app.screen, PersonasScreen))
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: app.screen is app.chat)
+
+
 async def test_the_app_can_be_left_before_it_is_connected(tmp_path: Path) -> None:
     async with brim(tmp_path, Gated(), connect=no_connection, waits=False) as (app, pilot):
         await pilot.press(*"draft")

@@ -73,7 +73,7 @@ class ChatScreen(Screen[None]):
         """``None`` until the store is open."""
         self.commands = Commands(self)
         self.drafts = DraftKeeper(self)
-        self._before_connection: list[str] = []
+        self._before_connection: list[tuple[str, str]] = []
         self.panes = Panes(self)
         self.visits = Visits(self)
         self.editing = Editing(self)
@@ -140,7 +140,7 @@ class ChatScreen(Screen[None]):
         return self.controller.manager.searching.look(words_of(text), as_typed=True)
 
     async def connected(self, manager: SessionManager) -> None:
-        """Fill the panes and send what was asked before the store was open."""
+        """Fill the panes and do what was asked for before the store was open."""
         from brim.tui.controller import ChatController
 
         controller = ChatController(manager, self)
@@ -152,8 +152,8 @@ class ChatScreen(Screen[None]):
             await begin(self, controller, self.brim.wanted_persona, keeps_model=self.wanted_model is not None)
         self.drafts.weigh()
         self.sessions.reload()
-        for text in self._before_connection:
-            self.commands.run("send", text)
+        for name, argument in self._before_connection:
+            self.commands.run(name, argument)
         self._before_connection.clear()
         manager.neighbours.watch()
         if controller.model is None:
@@ -295,9 +295,13 @@ class ChatScreen(Screen[None]):
             return self.controller is not None and self.controller.undo.has_any
         return super().check_action(action, parameters)
 
-    def keep(self, text: str) -> None:
-        """Keep a prompt until the store is open, in the order in which they came."""
-        self._before_connection.append(text)
+    def keep(self, name: str, argument: str) -> None:
+        """Keep a prompt or another action until the store is open, in the order in which they came.
+
+        A key that is pressed again meanwhile means the same action.
+        """
+        if name == "send" or (name, argument) not in self._before_connection:
+            self._before_connection.append((name, argument))
 
     # --- showing --------------------------------------------------------------------------------------
 
