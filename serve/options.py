@@ -36,7 +36,7 @@ class ServeOptions(BaseSettings):
     tokens_per_day: int | None = Field(default=None, gt=0)
     concurrent_turns: int | None = Field(default=None, gt=0)
     limits_url: SecretStr | None = None
-    """Where requests and tokens are counted: ``redis://HOST:PORT``, which replicas share; ``None`` for this process."""
+    """Where requests, tokens and turns are counted: ``redis://HOST:PORT``, which replicas share; ``None`` for this process."""
     models: tuple[str, ...] = ()
     """The models that callers may name besides that of new sessions: ids, with ``*`` and ``?``."""
     care: Literal["off", "log", "block"] = "log"
