@@ -64,6 +64,11 @@ def _holds(body: dict[str, Any], name: str) -> bool:
     return inner in mapping(body.get(outer)) if inner else outer in body
 
 
+def _names(field: str) -> list[str]:
+    """Return what a field is called anywhere: a gateway complains in the words of the server behind it."""
+    return [name for name, parameter in _FIELDS.items() if parameter == _FIELDS[field]]
+
+
 def _refused(error: Exception, sent: Iterable[str]) -> str:
     """Return the field that a server says it does not take, empty if it says nothing like that.
 
@@ -82,7 +87,10 @@ def _refused(error: Exception, sent: Iterable[str]) -> str:
         (
             field
             for field in sent
-            if (named == field or re.search(rf"(?<![\w.]){re.escape(field)}(?!\w)", said))
+            if any(
+                named == name or re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", said)
+                for name in _names(field)
+            )
             and (field == "temperature" or not is_value)
         ),
         "",

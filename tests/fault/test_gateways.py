@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from brim.core import errors
 from brim.core.agent import AgentInterface
 from brim.core.events import Done, ReasoningDelta, TextDelta, UsageReported
+from brim.core.parameters import Parameters
 from brim.core.provider_tables import Provider
 from brim.core.types import AgentConfig, AgentContext
 from brim.providers.anthropic import AnthropicAgent, AnthropicServer
@@ -194,3 +195,22 @@ async def test_a_gateways_refusal_says_what_is_wrong(
     with pytest.raises(error) as raised:
         _ = [event async for event in agent.process_stream(QUESTION)]
     assert words in raised.value.sentence
+
+
+async def test_a_parameter_refused_in_the_words_of_the_server_behind_is_left_out(
+    server: ScriptedServer,
+) -> None:
+    profile = Provider(name="work", kind="anthropic", base_url=server.openai_url)
+    messages = AnthropicServer(None, SecretStr("k"), profile=profile)
+    agent = AnthropicAgent(AgentConfig(model="m", max_retries=0), messages)
+    said = "litellm.UnsupportedParamsError: m doesn't support `reasoning.effort`"
+    server.play(
+        refusal(400, {"type": "error", "error": {"type": "invalid_request_error", "message": said}}),
+        Reply(steps=MESSAGES),
+    )
+    context = AgentContext(input="Why?", parameters=Parameters(reasoning_effort="low"))
+    events = [event async for event in agent.process_stream(context)]
+    await messages.aclose()
+    assert isinstance(events[-1], Done)
+    assert "thinking" in server.requests[0].body
+    assert "thinking" not in server.requests[1].body
