@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from brim.core.text import visible_line
+
 Kind = Literal["text", "image"]
 
 _LONGEST_SIDE_PX = 1_568
@@ -108,4 +110,4 @@ def _framed(one: Attachment) -> str:
     text = one.text
     while fence in text:
         fence += "`"
-    return f"File {one.name}:\n{fence}\n{text.rstrip()}\n{fence}"
+    return f"File {visible_line(one.name)}:\n{fence}\n{text.rstrip()}\n{fence}"
