@@ -84,7 +84,10 @@ def read_text(arguments: tuple[str, ...]) -> str:
     try:
         piped = sys.stdin.buffer.read().decode("utf-8-sig").strip("\n")
     except UnicodeDecodeError:
-        raise SettingsError("Standard input is not UTF-8 text.") from None
+        raise SettingsError(
+            "Standard input is not UTF-8 text.",
+            hint="Name a file with --attach: other encodings, PDF and images can go along.",
+        ) from None
     return "\n\n".join(part for part in (said, piped) if part.strip())
 
 

@@ -56,6 +56,7 @@ def test_what_is_no_text_cannot_be_piped_in() -> None:
     )
     assert done.returncode == 2
     assert b"not UTF-8" in done.stderr
+    assert b"Name a file with --attach" in done.stderr
 
 
 def test_json_is_one_document_with_all_that_is_known() -> None:
