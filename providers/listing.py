@@ -68,17 +68,11 @@ async def models_of(server: AnyServer) -> list[ModelInfo]:
     models = await served(server)
     if not models and server.provider == "anthropic":
         return await known("anthropic")
-    return silent(server) if models is None else models
+    if models is not None:
+        return models
+    from brim.providers.reaching import why_silent
 
-
-def silent(server: AnyServer) -> list[ModelInfo]:
-    """Return the line that stands for a server that does not tell its models."""
-    place = urlsplit(server.base_url).netloc.rpartition("@")[2]
-    return [
-        ModelInfo(
-            id=f"{server.provider}:*", unavailable=f"{place} does not answer, or does not list its models."
-        )
-    ]
+    return [ModelInfo(id=f"{server.provider}:*", unavailable=await why_silent(server))]
 
 
 async def served(server: AnyServer) -> list[ModelInfo] | None:

@@ -13,7 +13,7 @@ from brim.core.text import visible_line
 from brim.providers.error_answers import read_answer
 from brim.providers.faults import from_answer, redacted
 from brim.providers.listing import AnyServer
-from brim.providers.windows import Questions, RawAnswer, served_models
+from brim.providers.windows import PROBE_TIMEOUT_S, Questions, RawAnswer, served_models
 
 TIMEOUT_S = 10.0
 MOST_BYTES = 4_000_000
@@ -33,7 +33,7 @@ async def reach(server: AnyServer) -> Reached:
         )
     models = await server.models(TIMEOUT_S)
     if models is None:
-        raise await _reason(server)
+        raise await _reason(server, TIMEOUT_S)
     has_key = key is not None
     return Reached(
         models=tuple(model.name for model in models),
@@ -42,10 +42,19 @@ async def reach(server: AnyServer) -> Reached:
     )
 
 
-async def _reason(server: AnyServer) -> AgentError:
+async def why_silent(server: AnyServer) -> str:
+    """Return why a server tells no models, as a sentence."""
+    try:
+        await server.find_key()
+    except AgentError as error:
+        return error.sentence
+    return (await _reason(server, PROBE_TIMEOUT_S)).sentence
+
+
+async def _reason(server: AnyServer, timeout_s: float) -> AgentError:
     """Ask once more, and return why there is no list."""
     try:
-        await fetch_list(server, "models")
+        await fetch_list(server, "models", timeout_s=timeout_s)
     except AgentError as error:
         return error
     return BadRequestError(

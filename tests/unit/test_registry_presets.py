@@ -206,7 +206,19 @@ async def test_a_key_comes_before_a_local_server(make: Make, servers: dict[str, 
 
 async def test_a_configured_server_that_is_silent_stands_as_one_line(make: Make) -> None:
     ids = await _ids(make('[providers.work]\nbase_url = "http://u:hunter2@127.0.0.1:1/v1"\n'))
-    assert ids["work:*"] == "127.0.0.1:1 does not answer, or does not list its models."
+    assert ids["work:*"] == "The server at 127.0.0.1:1 cannot be reached: connection refused."
+
+
+async def test_a_configured_server_that_refuses_the_key_says_so(
+    make: Make, servers: dict[str, ScriptedServer]
+) -> None:
+    server = servers["vllm"]
+    said = {"error": {"message": "wrong key KEY-of-work"}}
+    server.pages["/v1/models"] = lambda _: refusal(401, said)
+    table = f'[providers.work]\nbase_url = "{server.openai_url}"\nkey_env = "WORK_KEY"\n'
+    ids = await _ids(make(table, WORK_KEY="KEY-of-work"))
+    assert "key" in ids["work:*"] and "refuse" in ids["work:*"]
+    assert "KEY-of-work" not in ids["work:*"]
 
 
 async def test_what_ollama_and_lm_studio_tell_of_windows(
