@@ -72,6 +72,10 @@ class SessionBusyError(BrimError):
     """A turn of the session has not ended. Nothing was stored."""
 
 
+class BusyElsewhereError(SessionBusyError):
+    """Another brim is writing an answer in the session."""
+
+
 class CleanupWantedError(BrimError):
     """Sending would reach the cleanup threshold, and the person wants to be asked. Nothing was stored.
 

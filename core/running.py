@@ -15,6 +15,7 @@ from brim.core.cleanup import CleanupMode
 from brim.core.errors import (
     AgentError,
     BrimError,
+    BusyElsewhereError,
     CleanupWantedError,
     SessionBusyError,
     StoreError,
@@ -385,7 +386,7 @@ class TurnRunner:
             await self._cleaner.clean(session, answer.id, reason="threshold", after_answer=True)
 
 
-def _busy_elsewhere() -> SessionBusyError:
-    return SessionBusyError(
+def _busy_elsewhere() -> BusyElsewhereError:
+    return BusyElsewhereError(
         "Another brim is writing an answer in this session.", hint="Wait until it is done."
     )

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from brim.core.errors import SessionBusyError
+from brim.core.errors import BusyElsewhereError, SessionBusyError
 from brim.core.turns import Turn
 from brim.core.types import Message, Session, Status
 from brim.serve.callers import Called, Caller
@@ -87,6 +87,8 @@ async def _sent(service: Service, session_id: str, text: str, cleanup: bool | No
     while True:
         try:
             return await service.manager.send(session_id, text, cleanup=cleanup, alone=True)
+        except BusyElsewhereError:
+            raise  # who writes there gives its lease back with the end of the answer
         except SessionBusyError:
             if session_id in service.manager.running() or monotonic() > until:
                 raise

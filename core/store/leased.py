@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from brim.core.errors import SessionBusyError, SettingsError, StoreError, StoreUnreachableError
+from brim.core.errors import BusyElsewhereError, SettingsError, StoreError, StoreUnreachableError
 from brim.core.store import leases, message_table, session_table
 from brim.core.store.connection import Worker
 from brim.core.store.tables import TableStore
@@ -102,7 +102,7 @@ class LeasedStore(TableStore):
         """Keep a message and make it its session's head; an answer that is being written needs the lease.
 
         Raises:
-            SessionBusyError: another store has the lease. Nothing was stored.
+            BusyElsewhereError: another store has the lease. Nothing was stored.
         """
         if message.status is not Status.STREAMING:
             return await super().add_message(message, taken=taken)
@@ -194,7 +194,7 @@ def _begin_answer(
     session_table.get(message.session_id, file)
     fence = leases.take(message.session_id, store, lease_s, is_kept=is_kept, file=file)
     if fence is None:
-        raise SessionBusyError(
+        raise BusyElsewhereError(
             "Another brim is writing an answer in this session.", hint="Wait until it is done."
         )
     return message_table.add(message, str(fence), file)
