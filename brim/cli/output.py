@@ -52,21 +52,30 @@ def styled(text: str, **style: Any) -> str:
     return click.style(visible(text), **style) if has_colour else visible(text)
 
 
+_WIDEST = 80
+"""The most characters of a column."""
+
+
 def write_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[int] = ()) -> None:
     """Write rows under a head, columns aligned; on a terminal the last column is cut to the width.
 
-    Cells are shown as one safe line each. The columns in ``right`` end at one edge, as figures do.
+    Cells are shown as one safe line each. The columns in ``right`` end at one edge, as figures do. A cell that is
+    very long stands out of its column, rather than move all others aside.
     """
     from rich.cells import cell_len, set_cell_size
 
     cells = [[visible_line(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(cell_len(row[column]) for row in cells) for column in range(len(head))]
+    lengths = [[cell_len(row[column]) for row in cells] for column in range(len(head))]
+    widths = [max(length for length in column if length <= max(_WIDEST, column[0])) for column in lengths]
+    widths[-1] = max(lengths[-1])
     if is_terminal():
         left = shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(head) - 1)
         widths[-1] = min(widths[-1], max(10, left))
     for number, row in enumerate(cells):
         padded = [
-            " " * (width - cell_len(cell)) + cell if column in right else set_cell_size(cell, width)
+            " " * (width - cell_len(cell)) + cell
+            if column in right
+            else set_cell_size(cell, width if column == len(head) - 1 else max(width, cell_len(cell)))
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         line = "  ".join(padded).rstrip()
