@@ -4,7 +4,13 @@
 
 Clients hold sessions and ask again and again, at whichever replica answers. What a client was told is written down:
 the prompt of a turn that began (its events came), and the answer of one that ended. At the end both are looked for in
-the database. The longest time for which a session could not be asked is set beside the lease.
+the database.
+
+How long sessions are locked is looked at from both sides. The rows of the leases are read ten times a second: one that
+ran out had a holder that was killed, and until then nobody else was let in. A refusal must have a lease that explains
+it: one that another holds when the request comes in, by the clock that the database and the clients share. What a
+client waits besides is the machine's: requests that are answered late, those that a kill cuts off, and the pause
+between two.
 """
 
 from __future__ import annotations
@@ -24,16 +30,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
+import psycopg
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.support.store_servers import PostgresServer
+from tests.support.store_servers import PASSWORD, PostgresServer
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "60"))
 SESSIONS = int(os.environ.get("BENCH_SESSIONS", "200"))
 KILL_EVERY_S = 5.0
 LEASE_S = 5.0
 REPLICAS = 3
+LOOK_S = 0.1
+SCHEMA = "replicas"
 
 
 class Replica:
@@ -76,7 +85,29 @@ class Told:
     answers: dict[str, str] = field(default_factory=dict)
     """Message id → text, of answers that ended."""
     outcomes: Counter[str] = field(default_factory=Counter)
-    locked_s: list[float] = field(default_factory=list)
+    refusals: list[tuple[str, float, float]] = field(default_factory=list)
+    """Session id, when the request was sent, and when it was refused, in seconds since 1970."""
+    waited_s: list[float] = field(default_factory=list)
+    """From a request that was refused to the beginning of the next answer, with no request cut off in between."""
+
+
+@dataclass
+class Lease:
+    """The right of one store to write in a session, as it was seen. Moments are in seconds since 1970."""
+
+    first_seen: float
+    last_seen: float = 0.0
+    expires_at: float = 0.0
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether it was not given back."""
+        return self.last_seen > self.expires_at - 2 * LOOK_S
+
+    def explains(self, sent_at: float, refused_at: float) -> bool:
+        """Whether it held while a request was on its way."""
+        until = min(self.last_seen + 2 * LOOK_S, self.expires_at)
+        return self.first_seen - 2 * LOOK_S < refused_at and sent_at < until
 
 
 async def client(number: int, replicas: list[Replica], told: Told, until: float) -> str:
@@ -84,10 +115,11 @@ async def client(number: int, replicas: list[Replica], told: Told, until: float)
     rng = random.Random(number)
     session = ""
     asked = 0
-    locked_since: float | None = None
+    refused_since: float | None = None
     async with httpx2.AsyncClient(timeout=30) as http:
         while time.monotonic() < until:
             url = rng.choice(replicas).url
+            sent_at = time.time()
             try:
                 if not session:
                     session = (await http.post(f"{url}/sessions", json={})).json()["id"]
@@ -97,7 +129,8 @@ async def client(number: int, replicas: list[Replica], told: Told, until: float)
                 ) as response:
                     if response.status_code == 409:
                         told.outcomes["busy"] += 1
-                        locked_since = locked_since or time.monotonic()
+                        told.refusals.append((session, sent_at, time.time()))
+                        refused_since = refused_since or sent_at
                         await response.aread()
                         await asyncio.sleep(0.2)
                         continue
@@ -105,13 +138,17 @@ async def client(number: int, replicas: list[Replica], told: Told, until: float)
                         told.outcomes[str(response.status_code)] += 1
                         await asyncio.sleep(0.2)
                         continue
-                    if locked_since is not None:
-                        told.locked_s.append(time.monotonic() - locked_since)
-                        locked_since = None
+                    if refused_since is not None:
+                        told.waited_s.append(time.time() - refused_since)
+                        refused_since = None
                     asked += 1
                     await listen(response, session, told)
+            except httpx2.ConnectError:
+                told.outcomes["nobody there"] += 1
+                await asyncio.sleep(0.1)
             except (httpx2.HTTPError, json.JSONDecodeError, KeyError):
                 told.outcomes["cut"] += 1
+                refused_since = None  # a turn may have begun, with a lease of its own
                 await asyncio.sleep(0.1)
     return session
 
@@ -130,40 +167,62 @@ async def listen(response: httpx2.Response, session: str, told: Told) -> None:
             told.outcomes["finished"] += 1
 
 
-async def killer(replicas: list[Replica], until: float) -> int:
-    """Kill a replica every few seconds and start it again."""
-    kills = 0
+async def killer(replicas: list[Replica], until: float) -> list[float]:
+    """Kill a replica every few seconds and start it again; returns when, in seconds since 1970."""
+    kills: list[float] = []
     while time.monotonic() + KILL_EVERY_S < until:
         await asyncio.sleep(KILL_EVERY_S)
         victim = random.choice(replicas)
         victim.kill()
-        kills += 1
+        kills.append(time.time())
         await asyncio.to_thread(victim.start)
     return kills
+
+
+async def look(server: PostgresServer, leases: dict[tuple[str, int], Lease]) -> None:
+    """Write down the leases as they are in the database, again and again."""
+    link = await psycopg.AsyncConnection.connect(
+        host="127.0.0.1", port=server.port, user="brim", password=PASSWORD, dbname="brim", autocommit=True
+    )
+    async with link:
+        while True:
+            found = await link.execute(
+                f"SELECT session_id, fence, expires_at, {SCHEMA}.now_s() FROM {SCHEMA}.leases"
+            )
+            for session, fence, expires_at, now in await found.fetchall():
+                lease = leases.setdefault((session, fence), Lease(first_seen=now))
+                lease.last_seen, lease.expires_at = now, expires_at
+            await asyncio.sleep(LOOK_S)
 
 
 async def main() -> None:
     """Run it and count."""
     server = PostgresServer()
-    store = server.url("replicas", lease=int(LEASE_S))
+    store = server.url(SCHEMA, lease=int(LEASE_S))
     replicas: list[Replica] = []
     try:
         with tempfile.TemporaryDirectory() as home:
             replicas = [Replica(store, Path(home) / str(n)) for n in range(REPLICAS)]
             told = Told()
+            leases: dict[tuple[str, int], Lease] = {}
             until = time.monotonic() + SECONDS
+            watcher = asyncio.create_task(look(server, leases))
             kills, *sessions = await asyncio.gather(
                 killer(replicas, until), *(client(n, replicas, told, until) for n in range(SESSIONS))
             )
             await asyncio.sleep(LEASE_S + 2)
-            await count(replicas[0].url, [each for each in sessions if each], told, kills)
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
+            print(f"{len(kills)} kills in {SECONDS:g} s, {SESSIONS} sessions, outcomes {dict(told.outcomes)}")
+            await count(replicas[0].url, [each for each in sessions if each], told)
+            locks(leases, kills, told)
     finally:
         for replica in replicas:
             replica.kill()
         server.remove()
 
 
-async def count(url: str, sessions: list[str], told: Told, kills: int) -> None:
+async def count(url: str, sessions: list[str], told: Told) -> None:
     """Compare what was told with what is there."""
     found: Counter[str] = Counter()
     texts: dict[str, str] = {}
@@ -185,12 +244,36 @@ async def count(url: str, sessions: list[str], told: Told, kills: int) -> None:
                     break
     lost = [each for each in told.prompts if found[each] != 1 or found[f"prompt of {each}"] != 1]
     wrong = [each for each, text in told.answers.items() if texts.get(each) != text]
-    print(f"{kills} kills in {SECONDS:g} s, {len(sessions)} sessions, outcomes {dict(told.outcomes)}")
     print(f"{len(told.prompts):,} turns that began, {len(lost)} not there exactly once with their prompt")
     print(f"{len(told.answers):,} answers that ended, {len(wrong)} not there as they were told")
     print(f"{streaming} answers still marked as being written")
-    locked = max(told.locked_s, default=0.0)
-    print(f"longest time a session could not be asked {locked:.1f} s (lease {LEASE_S:g} s)")
+
+
+def locks(leases: dict[tuple[str, int], Lease], kills: list[float], told: Told) -> None:
+    """Say how long sessions were locked: by the leases themselves, and as clients saw it."""
+    outlived = [
+        lease.expires_at - max(before)
+        for lease in leases.values()
+        if lease.ran_out and (before := [kill for kill in kills if kill < lease.expires_at])
+    ]
+    of_session: dict[str, list[Lease]] = {}
+    for (session, _), lease in leases.items():
+        of_session.setdefault(session, []).append(lease)
+    unexplained = [
+        refusal
+        for refusal in told.refusals
+        if not any(lease.explains(*refusal[1:]) for lease in of_session.get(refusal[0], ()))
+    ]
+    took_s = max((refused_at - sent_at for _, sent_at, refused_at in told.refusals), default=0.0)
+    print(
+        f"{len(outlived)} leases ran out, at most {max(outlived, default=0.0):.1f} s "
+        f"after their holder was killed (lease {LEASE_S:g} s)"
+    )
+    print(f"{len(told.refusals):,} refusals, {len(unexplained)} without a lease that another held")
+    print(
+        f"longest wait of a client, from a refusal to its next answer {max(told.waited_s, default=0.0):.1f} s; "
+        f"longest request that was refused {took_s:.1f} s"
+    )
 
 
 if __name__ == "__main__":
