@@ -133,7 +133,9 @@ def split_command(command: str) -> Sequence[str]:
 def _start_of(file: Path, place: str) -> bytes:
     try:
         if not file.is_file():
-            raise SettingsError(f"{place} names no file: {file} is not there.")
+            raise SettingsError(
+                f"{place} names no file: {file} {'is none' if file.exists() else 'is not there'}."
+            )
         with file.open("rb") as opened:
             return opened.read(_LARGEST_KEY_BYTES)
     except OSError as error:

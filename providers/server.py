@@ -30,6 +30,8 @@ MOST_CONNECTIONS = 1_000
 LOCAL_IDLE_S, REMOTE_IDLE_S = 2.0, 5.0
 WINDOW_HOLDS_S = 60.0
 UNKNOWN_HOLDS_S = 10.0
+FAILURE_HOLDS_S = 1.0
+"""How long a key is not fetched again that could not be fetched, in seconds: a turn asks for it twice."""
 NO_KEY = "none"
 """What is sent to a server that wants no key, since the SDKs insist on one."""
 
@@ -92,6 +94,7 @@ class Server(ABC, Generic[ClientT]):
         self._retired: list[ClientT] = []
         self._lock = asyncio.Lock()
         self._key_lock = asyncio.Lock()
+        self._key_failure: tuple[float, SettingsError | None] = (0.0, None)
         self._served: dict[str, tuple[float, Served]] = {}
         self._refuses: dict[str, set[str]] = {}
 
@@ -134,24 +137,30 @@ class Server(ABC, Generic[ClientT]):
         """
         async with self._key_lock:
             if self._reference or (self.api_key is None and self.profile.key is not None):
-                try:
-                    await self._fetch_key()
-                except SettingsError as error:
-                    raise AuthenticationError(
-                        error.sentence, hint=error.hint, provider=self.provider
-                    ) from None
+                now = asyncio.get_running_loop().time()
+                failed_at, error = self._key_failure
+                if error is None or now - failed_at > FAILURE_HOLDS_S:
+                    error = await self._fetch_key()
+                    self._key_failure = (asyncio.get_running_loop().time(), error)
+                if error is not None:
+                    raise AuthenticationError(error.sentence, hint=error.hint, provider=self.provider)
             return self.api_key
 
-    async def _fetch_key(self) -> None:
-        if not self._reference:
-            self.api_key = await self.profile.key.fetch() if self.profile.key is not None else None
-            return
-        fresh = await references.read(self._reference)
+    async def _fetch_key(self) -> SettingsError | None:
+        """Fetch the key; returns why that failed."""
+        try:
+            if not self._reference:
+                self.api_key = await self.profile.key.fetch() if self.profile.key is not None else None
+                return None
+            fresh = await references.read(self._reference)
+        except SettingsError as error:
+            return error
         if self._client is not None and fresh != self.api_key:
             # Its answers go on; the next request goes out with the new key.
             self._retired.append(self._client)
             self._client = None
         self.api_key = fresh
+        return None
 
     @property
     def headers(self) -> dict[str, str]:

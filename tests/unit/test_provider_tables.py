@@ -298,5 +298,5 @@ async def test_a_file_holds_the_key(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no usable key") as caught:
         await source.fetch()
     assert KEY not in str(caught.value)
-    with pytest.raises(SettingsError, match="is not there"):
+    with pytest.raises(SettingsError, match="is none"):
         await KeySource(place="the file", file=tmp_path).fetch()

@@ -204,6 +204,18 @@ async def test_a_key_comes_before_a_local_server(make: Make, servers: dict[str, 
     assert all(not server.connections for server in servers.values())
 
 
+async def test_a_command_that_gives_no_key_is_not_run_twice_for_a_question(
+    make: Make, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    table = f'[providers.work]\nbase_url = "http://127.0.0.1:1/v1"\nkey_command = "sh -c \'echo x >> {runs}; false\'"\n'
+    agent = await make(table).agent_for("work:m")
+    assert await agent.window_tokens() is None
+    with pytest.raises(errors.AuthenticationError, match="exit code 1"):
+        await agent.process(AgentContext(input="Hi"))
+    assert runs.read_text() == "x\n"
+
+
 async def test_a_configured_server_that_is_silent_stands_as_one_line(make: Make) -> None:
     ids = await _ids(make('[providers.work]\nbase_url = "http://u:hunter2@127.0.0.1:1/v1"\n'))
     assert ids["work:*"] == "The server at 127.0.0.1:1 cannot be reached: connection refused."
