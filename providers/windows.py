@@ -218,9 +218,10 @@ class Questions:
             whole = path if path.startswith("/") else f"{parts.path.rstrip('/')}/{path}"
             kind = {"Content-Type": "application/json"} if body else {}
             connection.request(method, whole, body, {**self._headers, **kind})
-            response = connection.getresponse()
-            named = {name.lower(): value for name, value in response.getheaders()}
-            return RawAnswer(response.status, _body(response, most_bytes, self._timeout_s), named)
+            # One that ends with its connection has it for itself, and must be closed as well.
+            with connection.getresponse() as response:
+                named = {name.lower(): value for name, value in response.getheaders()}
+                return RawAnswer(response.status, _body(response, most_bytes, self._timeout_s), named)
         finally:
             connection.close()
 
