@@ -16,7 +16,7 @@ from brim.core.context import ContextUsage
 from brim.core.errors import AgentError, CleanupWantedError, WindowFullError
 from brim.core.events import BudgetWarned, TurnEvent
 from brim.core.ledger import Ledger
-from brim.core.limits import Limits
+from brim.core.session_settings import InForce
 from brim.core.types import Message, QueuedPrompt, Session
 
 _SURE_SHARE = 0.75
@@ -32,7 +32,7 @@ class Admission:
         cleaner: plans what would leave.
         budgets: what may be spent; ``None`` where there is no budget.
         publish: tells the watchers.
-        limits: how long a prompt may be.
+        in_force: how long a prompt may be.
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class Admission:
         budgets: Budgets,
         publish: Callable[[TurnEvent], None],
         *,
-        limits: Limits,
+        in_force: InForce,
     ) -> None:
-        self.limits = limits
+        self._in_force = in_force
         self._agents = agents
         self._ledger = ledger
         self._cleaner = cleaner
@@ -85,7 +85,7 @@ class Admission:
 
     def check_length(self, text: str) -> None:
         """Raise `InputTooLongError` where the text of a prompt has more characters than it may have."""
-        self.limits.check_input(text)
+        self._in_force.now.limits.check_input(text)
 
     async def look(self, model: str | None, attachments: Iterable[Attachment]) -> None:
         """Raise `AttachmentError` where there is an image among them and the model sees none."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from brim.core.catalogue import price
 from brim.core.errors import BrimError
+from brim.core.session_settings import InForce
 from brim.core.stats import DayTotal, total_of
 from brim.core.store.protocol import SessionStore
 from brim.core.types import Session
@@ -96,16 +97,22 @@ class Budgets:
 
     Args:
         store: tells what today has cost.
-        session_usd: what one session may cost; ``None`` for no budget.
-        day_usd: what one day may cost over all sessions; ``None`` for no budget.
+        in_force: what may be spent.
     """
 
-    def __init__(
-        self, store: SessionStore, *, session_usd: Decimal | None = None, day_usd: Decimal | None = None
-    ) -> None:
+    def __init__(self, store: SessionStore, in_force: InForce) -> None:
         self._store = store
-        self.session_usd = session_usd
-        self.day_usd = day_usd
+        self._in_force = in_force
+
+    @property
+    def session_usd(self) -> Decimal | None:
+        """What one session may cost; ``None`` for no budget."""
+        return self._in_force.now.session_budget_usd
+
+    @property
+    def day_usd(self) -> Decimal | None:
+        """What one day may cost over all sessions; ``None`` for no budget."""
+        return self._in_force.now.day_budget_usd
 
     @property
     def is_set(self) -> bool:

@@ -19,6 +19,7 @@ from brim.core.context import ContextUsage
 from brim.core.errors import BrimError
 from brim.core.events import MessageChanged, SummarySkipped, TurnEvent, WindowCleaned
 from brim.core.ledger import Ledger
+from brim.core.session_settings import InForce
 from brim.core.store.protocol import SessionStore
 from brim.core.summaries import SummaryError, SummaryWriter, summary_room
 from brim.core.types import CleanupReceipt, ContextRow, Message, Session, Status, Summary
@@ -36,9 +37,8 @@ class Cleaner:
         store: where the messages are.
         ledger: what they weigh.
         publish: tells the watchers.
-        rules: when messages leave and how many.
-        mode: who decides.
-        writer: writes summaries of what leaves; ``None`` for none.
+        in_force: when messages leave and how many, who decides, and whether there are summaries.
+        writer: writes the summaries.
     """
 
     def __init__(
@@ -46,17 +46,23 @@ class Cleaner:
         store: SessionStore,
         ledger: Ledger,
         publish: Callable[[TurnEvent], None],
-        *,
-        rules: CleanupRules,
-        mode: CleanupMode,
-        writer: SummaryWriter | None,
+        in_force: InForce,
+        writer: SummaryWriter,
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._publish = publish
-        self._rules = rules
+        self._in_force = in_force
         self._writer = writer
-        self.mode = mode
+
+    @property
+    def mode(self) -> CleanupMode:
+        """Who decides that messages leave."""
+        return self._in_force.now.cleanup_mode
+
+    @property
+    def _rules(self) -> CleanupRules:
+        return self._in_force.now.rules
 
     async def plan(
         self, session: Session, draft: Message | None = None, *, limit_tokens: int | None = None
@@ -78,7 +84,9 @@ class Cleaner:
             limit_tokens=limit,
             target=self._rules.target,
             min_messages_to_keep=self._rules.min_messages_to_keep,
-            summary_tokens=max(0, summary_room(limit) - usage.summary_tokens) if self._writer else 0,
+            summary_tokens=max(0, summary_room(limit) - usage.summary_tokens)
+            if self._in_force.now.summary_model
+            else 0,
         )
 
     def target_tokens(self, usage: ContextUsage) -> int:
@@ -125,7 +133,7 @@ class Cleaner:
     async def _summary(
         self, session: Session, plan: CleanupPlan, alive: Callable[[str], None]
     ) -> Summary | None:
-        if self._writer is None:
+        if not self._in_force.now.summary_model:
             return None
         try:
             return await self._writer.write(

@@ -26,7 +26,7 @@ class CleanupMode(StrEnum):
     """They never leave unless the person says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CleanupRules:
     """When messages leave and how many; ``threshold`` and ``target`` are shares of the window.
 

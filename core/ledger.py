@@ -20,13 +20,13 @@ from brim.core.context import ContextUsage, Provenance
 from brim.core.errors import AgentError
 from brim.core.events import ContextChanged, TurnEvent
 from brim.core.scales import Scales
+from brim.core.session_settings import InForce
 from brim.core.spoken import as_spoken
 from brim.core.store.protocol import SessionStore
 from brim.core.types import Message, PromptParts, Session, Status, now
 from brim.core.usage import Usage
 from brim.core.weigh import reweigh
 from brim.core.window import (
-    DEFAULT_WINDOW_TOKENS,
     Windows,
     build_context,
     measure,
@@ -51,25 +51,18 @@ class Sent:
 
 
 class Ledger:
-    """Weighs and prices; see `brim.core.sessions.SessionManager` for the settings."""
+    """Weighs and prices, by the settings in force."""
 
     def __init__(
         self,
         store: SessionStore,
         publish: Callable[[TurnEvent], None],
-        *,
-        context_window_size: int,
-        cleanup_threshold: float,
-        max_tokens: int | None,
+        in_force: InForce,
     ) -> None:
-        if context_window_size <= 0:
-            raise ValueError("context_window_size must be positive")
         self._store = store
         self._publish = publish
-        self._fallback_tokens = context_window_size
-        self._threshold = cleanup_threshold
-        self._max_tokens = max_tokens
-        self._windows = Windows(None if context_window_size == DEFAULT_WINDOW_TOKENS else context_window_size)
+        self._in_force = in_force
+        self._windows = Windows(lambda: in_force.now.own_window_tokens)
         self._scales = Scales(store, self._windows)
         self._provenance: dict[str, Provenance] = {}
         self._priced: dict[str, bool] = {}
@@ -114,12 +107,13 @@ class Ledger:
 
     def measure(self, session: Session) -> ContextUsage:
         """Return what fills the window of ``session`` as far as it is known without asking anyone."""
+        held = self._in_force.now
         return measure(
             session,
             window_tokens=self._windows.known(session.model),
-            fallback_tokens=self._fallback_tokens,
-            max_tokens=session.parameters.max_tokens or self._max_tokens,
-            cleanup_share=self._threshold,
+            fallback_tokens=held.context_window_size,
+            max_tokens=session.parameters.max_tokens or held.max_tokens,
+            cleanup_share=held.rules.threshold,
             provenance=self._provenance.get(session.id, Provenance.ESTIMATE),
             opening_tokens=0 if self._is_counted(session) else self._scales.opening_tokens(session.model),
             window_learnt=self._windows.learnt(session.model) is not None,
@@ -127,8 +121,8 @@ class Ledger:
 
     def prompt_room(self, model: str) -> int:
         """Return how long a prompt to a model may be so that it fits even if it is longer than estimated."""
-        limit = self._windows.known(model) or self._fallback_tokens
-        return int(_SURE_SHARE * (limit - reply_reserve(limit, self._max_tokens)))
+        limit = self._windows.known(model) or self._in_force.now.context_window_size
+        return int(_SURE_SHARE * (limit - reply_reserve(limit, self._in_force.now.max_tokens)))
 
     def _is_counted(self, session: Session) -> bool:
         """Whether a whole prompt of the session was counted: what the server adds is then in the weights."""
@@ -156,7 +150,7 @@ class Ledger:
 
     def has_met(self, model: str) -> bool:
         """Whether it is known who answers for ``model``: see `agent_found`."""
-        return model in self._priced
+        return model in self._priced and self._windows.has_asked(model)
 
     async def learn_window(self, model: str, window_tokens: int) -> None:
         """Take in the window that an error of the provider named."""

@@ -35,6 +35,9 @@ from brim.core.log_file import LEVELS, LogFile, new_entry
 from brim.core.places import without_secrets
 from brim.core.types import Message
 
+OFF = "off"
+"""The level at which nothing is kept."""
+
 session_of_log: ContextVar[str] = ContextVar("session_of_log", default="")
 """The session that is worked for, for entries of agents and their libraries, which do not know it."""
 
@@ -60,29 +63,37 @@ class Log:
     """Keeps what happens.
 
     Args:
-        file: where entries go; ``None`` keeps nothing.
-        level: the least grave that is kept.
+        file: where entries go.
+        level: the least grave that is kept, or `OFF`.
         has_messages: whether prompts and answers are kept too.
         secrets: texts that stand in no entry.
     """
 
     def __init__(
         self,
-        file: LogFile | None,
+        file: LogFile,
         *,
         level: str = "info",
         has_messages: bool = False,
         secrets: Collection[str] = (),
     ) -> None:
         self._file = file
-        self._least = LEVELS.index(level)
-        self._has_messages = has_messages
-        self._secrets = sorted((one for one in secrets if len(one) >= 4), key=len, reverse=True)
+        self._secrets: list[str] = []
         self._prompts: dict[str, str] = {}
         self._is_new = True
         self._records = _Records(self)
         self._task: asyncio.Task[None] | None = None
         self._levels: dict[str, int] = {}
+        self.keep(level, has_messages=has_messages, secrets=secrets)
+
+    def keep(self, level: str, *, has_messages: bool = False, secrets: Collection[str] = ()) -> None:
+        """Keep this from now on; see `Log`. Texts that stood in no entry before still do not."""
+        self._least = len(LEVELS) if level == OFF else LEVELS.index(level)
+        self._has_messages = has_messages
+        known = {*self._secrets, *(one for one in secrets if len(one) >= 4)}
+        self._secrets = sorted(known, key=len, reverse=True)
+        if self._task is not None and not self._task.done():
+            self._set_root_level()
 
     # --- what it hears --------------------------------------------------------------------------------
 
@@ -90,13 +101,16 @@ class Log:
         """Keep the events of a subscription and what is given to Python's ``logging``, until the first ends."""
         for name in ("", *_LIBRARIES):
             self._levels[name] = logging.getLogger(name).level
-        root = logging.getLogger()
-        root.addHandler(self._records)
-        root.setLevel(min(root.level, _NUMBERS[LEVELS[self._least]]))
+        logging.getLogger().addHandler(self._records)
+        self._set_root_level()
         for name in _LIBRARIES:
             logging.getLogger(name).setLevel(logging.WARNING)
         self._task = asyncio.create_task(self._listen(subscription))
         self._task.add_done_callback(self._stop)
+
+    def _set_root_level(self) -> None:
+        least = LEVELS[min(self._least, len(LEVELS) - 1)]
+        logging.getLogger().setLevel(min(self._levels[""], _NUMBERS[least]))
 
     async def _listen(self, subscription: Subscription) -> None:
         async for batch in subscription.batches():
@@ -109,14 +123,13 @@ class Log:
         logging.getLogger().removeHandler(self._records)
         for name, level in self._levels.items():
             logging.getLogger(name).setLevel(level)
-        if self._file is not None:
-            self._file.close()
+        self._file.close()
 
     # --- what it keeps --------------------------------------------------------------------------------
 
     def say(self, level: str, event: str, **fields: Any) -> None:
         """Keep an entry; fields that are ``None`` or empty are left out."""
-        if self._file is None or LEVELS.index(level) < self._least:
+        if LEVELS.index(level) < self._least:
             return
         if self._is_new:
             self._is_new = False
@@ -125,8 +138,6 @@ class Log:
         self._put(level, event, fields)
 
     def _put(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
-        if self._file is None:
-            return
         entry = new_entry(level, event)
         entry |= {name: self._plain(name, value) for name, value in fields.items() if value not in (None, "")}
         self._file.put(entry)

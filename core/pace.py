@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from brim.core.agent import AgentInterface, AgentSource
@@ -43,6 +43,8 @@ class Place:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._may_leave.wait()
+                return
+        self._pace.move_up()  # the limits may be others now
 
     @property
     def reason(self) -> str:
@@ -58,14 +60,12 @@ class Pace:
     """The line before one provider.
 
     Args:
-        per_minute: how many requests may leave within a minute; ``None`` for no limit.
-        at_once: how many may be answered at the same time; ``None`` for no limit.
+        limits: gives what holds now. Who waits is held against others within a second.
         minute_s: how long a minute is, in seconds.
     """
 
-    def __init__(self, *, per_minute: int | None, at_once: int | None, minute_s: float = MINUTE_S) -> None:
-        self._per_minute = per_minute
-        self._at_once = at_once
+    def __init__(self, limits: Callable[[], Limits], *, minute_s: float = MINUTE_S) -> None:
+        self._limits = limits
         self._minute_s = minute_s
         self._line: deque[Place] = deque()
         self._on_the_way: set[Place] = set()
@@ -77,7 +77,7 @@ class Pace:
         """Return a place at the end of the line; whoever takes it gives it back."""
         place = Place(self)
         self._line.append(place)
-        self._move_up()
+        self.move_up()
         return place
 
     def give_back(self, place: Place) -> None:
@@ -86,25 +86,33 @@ class Pace:
             self._on_the_way.remove(place)
         else:
             self._line.remove(place)
-        self._move_up()
+        self.move_up()
 
     def reason(self, place: Place) -> str:
         """Return why a place waits, and how many wait before it."""
         before = self._line.index(place) if place in self._line else 0
         behind = f", {before:,} before it" if before else ""
         if self._is_crowded:
-            return f"waiting its turn: {self._at_once} at a time{behind}"
-        return f"waiting {self._seconds_left():.0f} s: {self._per_minute} requests a minute{behind}"
+            return f"waiting its turn: {self._limits().concurrent_requests} at a time{behind}"
+        most = self._limits().requests_per_minute
+        return f"waiting {self._seconds_left():.0f} s: {most} requests a minute{behind}"
 
     @property
     def _is_crowded(self) -> bool:
-        return self._at_once is not None and len(self._on_the_way) >= self._at_once
+        most = self._limits().concurrent_requests
+        return most is not None and len(self._on_the_way) >= most
 
     def _seconds_left(self) -> float:
         now = asyncio.get_running_loop().time()
-        return max(1.0, self._left[0] + self._minute_s - now) if self._left else 1.0
+        return max(1.0, self._next_at - now) if self._left else 1.0
 
-    def _move_up(self) -> None:
+    @property
+    def _next_at(self) -> float:
+        """When so many of the last minute's requests are a minute old that one more may leave."""
+        most = self._limits().requests_per_minute or 1
+        return self._left[max(0, len(self._left) - most)] + self._minute_s
+
+    def move_up(self) -> None:
         """Let those at the head of the line leave, as many as may."""
         loop = asyncio.get_running_loop()
         while self._left and self._left[0] <= loop.time() - self._minute_s:
@@ -112,18 +120,18 @@ class Pace:
         while self._line and not self._is_crowded and not self._is_too_soon:
             place = self._line.popleft()
             self._on_the_way.add(place)
-            if self._per_minute is not None:
-                self._left.append(loop.time())
+            self._left.append(loop.time())
             place.let_go()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._line and self._is_too_soon:
-            self._timer = loop.call_at(self._left[0] + self._minute_s, self._move_up)
+            self._timer = loop.call_at(self._next_at, self.move_up)
 
     @property
     def _is_too_soon(self) -> bool:
-        return self._per_minute is not None and len(self._left) >= self._per_minute
+        most = self._limits().requests_per_minute
+        return most is not None and len(self._left) >= most
 
 
 class PacedAgent(AgentAround):
@@ -158,25 +166,38 @@ class PacedAgent(AgentAround):
 
 
 class PacedAgents(SourceAround):
-    """Agents that wait their turn, those of each provider in a line of their own."""
+    """Agents that wait their turn, those of each provider in a line of their own.
 
-    def __init__(self, source: AgentSource, limits: Limits) -> None:
+    Args:
+        source: the agents.
+        limits: gives what holds now. Requests that left while there was no limit are not counted.
+    """
+
+    def __init__(self, source: AgentSource, limits: Callable[[], Limits]) -> None:
         super().__init__(source)
         self._limits = limits
         self._paces: dict[str, Pace] = {}
+
+    async def agent_for(self, model: str) -> AgentInterface:
+        """Return the agent behind its line; the agent itself while there is no limit."""
+        limits = self._limits()
+        if limits.requests_per_minute is None and limits.concurrent_requests is None:
+            return await self.source.agent_for(model)
+        return await super().agent_for(model)
 
     def around(self, model: str, agent: AgentInterface) -> AgentAround:
         """Return the agent behind the line of its provider."""
         provider = model.partition(":")[0]
         if provider not in self._paces:
-            self._paces[provider] = Pace(
-                per_minute=self._limits.requests_per_minute, at_once=self._limits.concurrent_requests
-            )
+            self._paces[provider] = Pace(self._limits)
         return PacedAgent(agent, self._paces[provider])
 
 
-def paced(source: AgentSource, limits: Limits) -> AgentSource:
-    """Return agents that keep to the limits: the same ones where there are none."""
-    if limits.requests_per_minute is None and limits.concurrent_requests is None:
-        return source
+def paced(source: AgentSource, limits: Callable[[], Limits]) -> AgentSource:
+    """Return agents that keep to the limits: the same ones where they do already."""
+    inner = source
+    while isinstance(inner, SourceAround):
+        if isinstance(inner, PacedAgents):
+            return source
+        inner = inner.source
     return PacedAgents(source, limits)

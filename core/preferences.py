@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
@@ -23,16 +23,8 @@ from brim.core.provider_tables import SET_APART, Provider, table_provider
 from brim.core.reached import Reached
 from brim.core.settings import Settings, load_settings
 
-AT_ONCE = frozenset(
-    {
-        *(f"{name}_{what}" for name in SET_APART for what in ("api_key", "base_url")),
-        *("default_model", "theme", "cleanup_mode", "timeout_s", "max_retries"),
-        *("temperature", "top_p", "stop", "seed", "reasoning_effort"),
-        *("local_model", "local_models", "local_threads", "local_window", "local_idle_s", "local_memory"),
-        *("system_prompt", "session_budget_usd", "day_budget_usd", "max_input_chars"),
-    }
-)
-"""The settings that take effect in a brim that runs. The others do with the next start."""
+AT_NEXT_START = frozenset({"store"})
+"""The settings that take effect with the next start. All others do at once in a brim that runs."""
 
 
 class ModelServers(Protocol):
@@ -94,21 +86,29 @@ class Preferences:
         options: what the command line sets, by field.
         settings: those in force.
         servers: is given the settings that come in force.
+        took: whatever else runs is given them by this.
     """
 
     def __init__(
-        self, paths: Paths, options: Mapping[str, Any], settings: Settings, servers: ModelServers
+        self,
+        paths: Paths,
+        options: Mapping[str, Any],
+        settings: Settings,
+        servers: ModelServers,
+        took: Callable[[Settings], None] = lambda _: None,
     ) -> None:
         self.settings = settings
         self.file = ConfigFile(paths.config_file)
         self._paths = paths
         self._options = dict(options)
         self._servers = servers
+        self._took = took
 
     async def read(self, *, renewed: Collection[str] = ()) -> Settings:
         """Read all places again and put in force what they say, with the keys of ``renewed`` fetched anew."""
         self.settings = await asyncio.to_thread(load_settings, self._paths, self._options)
         self._servers.take(self.settings, renewed=renewed)
+        self._took(self.settings)
         return self.settings
 
     async def set(self, field: str, text: str) -> Settings:

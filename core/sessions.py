@@ -26,6 +26,7 @@ from brim.core.neighbours import Neighbours
 from brim.core.pace import paced
 from brim.core.running import TurnRunner
 from brim.core.searching import Search
+from brim.core.session_settings import InForce, SessionSettings
 from brim.core.stats import DayTotal
 from brim.core.store.protocol import Recovered, SessionStore, Spending
 from brim.core.summaries import SummaryWriter
@@ -88,48 +89,48 @@ class SessionManager:
         day_budget_usd: Decimal | None = None,
         limits: Limits = NO_LIMITS,
     ) -> None:
+        held = self.in_force = InForce(
+            SessionSettings(
+                context_window_size=context_window_size,
+                rules=CleanupRules(cleanup_threshold, cleanup_target, min_messages_to_keep),
+                cleanup_mode=cleanup_mode,
+                summary_model=summary_model,
+                max_tokens=max_tokens,
+                system_prompt=default_system_prompt,
+                session_budget_usd=session_budget_usd,
+                day_budget_usd=day_budget_usd,
+                limits=limits,
+            )
+        )
         source: AgentSource = OneAgent(agent) if isinstance(agent, AgentInterface) else agent
-        self.agents, self.limits = paced(source, limits), limits
+        agents = self.agents = paced(source, lambda: held.now.limits)
         if store is None:
             from brim.core.store.sqlite import SQLiteStore
 
             store = SQLiteStore(None)
         self._store = store
         self._hub = Hub()
-        rules = CleanupRules(
-            threshold=cleanup_threshold, target=cleanup_target, min_messages_to_keep=min_messages_to_keep
-        )
-        self._ledger = Ledger(
-            store,
-            self._hub.publish,
-            context_window_size=context_window_size,
-            cleanup_threshold=rules.threshold,
-            max_tokens=max_tokens,
-        )
-        writer = SummaryWriter(self.agents, self._ledger, summary_model) if summary_model else None
-        self._cleaner = Cleaner(
-            store, self._ledger, self._hub.publish, rules=rules, mode=cleanup_mode, writer=writer
-        )
-        self.budgets = Budgets(store, session_usd=session_budget_usd, day_usd=day_budget_usd)
-        self.admission = Admission(
-            self.agents, self._ledger, self._cleaner, self.budgets, self._hub.publish, limits=limits
-        )
+        tell = self._hub.publish
+        ledger = self._ledger = Ledger(store, tell, held)
+        writer = SummaryWriter(agents, ledger, held)
+        cleaner = self._cleaner = Cleaner(store, ledger, tell, held, writer)
+        self.budgets = Budgets(store, held)
+        self.admission = Admission(agents, ledger, cleaner, self.budgets, tell, in_force=held)
         self._turns = turns = TurnRunner(
             store,
-            self._hub.publish,
-            agents=self.agents,
-            ledger=self._ledger,
-            cleaner=self._cleaner,
+            tell,
+            agents=agents,
+            ledger=ledger,
+            cleaner=cleaner,
             admission=self.admission,
             silence_s=silence_s,
         )
-        self.branches = Branches(store, self._hub.publish, turns=self._turns, ledger=self._ledger)
-        self.library = Library(store, self._hub.publish, turns=self._turns, agents=self.agents)
-        self.tuning = Tuning(store, self._hub.publish, agents=self.agents, ledger=self._ledger)
-        self.counting = Counting(store, self.agents, self._ledger, self._cleaner)
+        self.branches = Branches(store, tell, turns=turns, ledger=ledger)
+        self.library = Library(store, tell, turns=turns, agents=agents)
+        self.tuning = Tuning(store, tell, agents=agents, ledger=ledger)
+        self.counting = Counting(store, agents, ledger, cleaner)
         self.searching = Search(store)
-        self.neighbours = Neighbours(store, self._hub.publish, stop=turns.stop, settle=turns.unsettled.retry)
-        self.default_system_prompt = default_system_prompt
+        self.neighbours = Neighbours(store, tell, stop=turns.stop, settle=turns.unsettled.retry)
 
     async def open(self) -> Recovered:
         """Open the store; returns what it found of an earlier crash. Raises `StoreError`."""
@@ -161,7 +162,7 @@ class SessionManager:
         session = Session(
             model=self.agents.resolve(model) if model else await self.agents.default_model(),
             title=title,
-            system_prompt=self.default_system_prompt if system_prompt is None else system_prompt,
+            system_prompt=self.in_force.now.system_prompt if system_prompt is None else system_prompt,
             owner=owner,
         )
         await self._store.add_session(session)
@@ -263,11 +264,11 @@ class SessionManager:
     @property
     def cleanup_mode(self) -> CleanupMode:
         """Who decides that messages leave the window."""
-        return self._cleaner.mode
+        return self.in_force.now.cleanup_mode
 
     @cleanup_mode.setter
     def cleanup_mode(self, mode: CleanupMode) -> None:
-        self._cleaner.mode = mode
+        self.in_force.choose_mode(mode)
 
     async def context_usage(self, session_id: str) -> ContextUsage:
         """Return what fills the window of a session, without a draft."""

@@ -13,6 +13,7 @@ from brim.core.cleanup import weight_of
 from brim.core.errors import AgentError, BrimError, StoreError
 from brim.core.events import Done, TextDelta, UsageReported
 from brim.core.ledger import Ledger
+from brim.core.session_settings import InForce
 from brim.core.turns import events_of
 from brim.core.types import AgentContext, Message, Session, Summary
 from brim.core.usage import Usage
@@ -49,11 +50,11 @@ def summary_room(limit_tokens: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SummaryWriter:
-    """Has summaries written; ``model`` is a model id, or `SAME_MODEL`."""
+    """Has summaries written by the model that the settings name: a model id, or `SAME_MODEL`."""
 
     agents: AgentSource
     ledger: Ledger
-    model: str
+    in_force: InForce
 
     async def write(
         self,
@@ -79,7 +80,8 @@ class SummaryWriter:
         replaced = weight_of(leaving) + session.summary_tokens
         most = replaced if room_tokens is None else min(replaced, room_tokens + 1)
         try:
-            model = session.model if self.model == SAME_MODEL else self.agents.resolve(self.model)
+            wanted = self.in_force.now.summary_model or SAME_MODEL
+            model = session.model if wanted == SAME_MODEL else self.agents.resolve(wanted)
             if model is None:
                 raise AgentError("No model can be used.")
             agent = await self.agents.agent_for(model)

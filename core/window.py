@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 
 from brim.core.agent import AgentInterface
@@ -26,13 +26,14 @@ class Windows:
     """Finds out and remembers the window of each model, in tokens.
 
     Args:
-        setting: the person's own figure for every model, ``None`` to find it out.
+        setting: gives the person's own figure for every model, ``None`` to find it out.
     """
 
-    def __init__(self, setting: int | None = None) -> None:
+    def __init__(self, setting: Callable[[], int | None] = lambda: None) -> None:
         self._setting = setting
         self._found: dict[str, int | None] = {}
         self._served: set[str] = set()
+        self._asked: set[str] = set()
         self._kept: dict[str, int] = {}
         self._learnt: dict[str, int] = {}
         self._recalled: dict[str, int] = {}
@@ -40,12 +41,12 @@ class Windows:
     def known(self, model: str | None) -> int | None:
         """Return the window as far as it is known now, without asking anyone."""
         name = model or ""
-        return self.learnt(model) or self._setting or self._found.get(name) or self._recalled.get(name)
+        return self.learnt(model) or self._setting() or self._found.get(name) or self._recalled.get(name)
 
     def learnt(self, model: str | None) -> int | None:
         """Return the size that an error named, ``None`` where that is not what counts."""
         name = model or ""
-        size = self._setting or self._found.get(name)
+        size = self._setting() or self._found.get(name)
         learnt = self._learnt.get(name)
         if learnt is None and name not in self._served:
             learnt = self._kept.get(name)
@@ -59,8 +60,10 @@ class Windows:
             agent: the agent that may ask the server; ``None`` asks the catalogue only, and a later call
                 with the agent may correct the answer.
         """
-        if self._setting:
+        if self._setting():
             return self.known(model)
+        if agent is not None:
+            self._asked.add(model)
         if own := own_window(model):
             self._found[model] = own
         elif agent is not None and (served := await agent.window_tokens()):
@@ -72,6 +75,10 @@ class Windows:
             # The server may have answered meanwhile, and its word comes first.
             self._found[model] = self._found.get(model) or min(sizes, default=None)
         return self.known(model)
+
+    def has_asked(self, model: str) -> bool:
+        """Whether nobody need be asked for the window of a model: its agent was, or the person's figure counts."""
+        return model in self._asked or self._setting() is not None
 
     def keep(self, model: str, window_tokens: int) -> None:
         """Take the size that an error named to an earlier process. The server's own word of today comes before it."""

@@ -84,7 +84,7 @@ async def model(model_id: str, service: Served, caller: Called) -> NamedModel:
 async def complete(asked: Completion, service: Served, caller: Called) -> Response:
     """Answer a conversation, whole or as it is written."""
     service.check_open()
-    context = asked.context(service.manager.default_system_prompt)
+    context = asked.context(service.manager.in_force.now.system_prompt)
     model = await service.offer.model(asked.model, caller, status=404)
     agent = await service.manager.agents.agent_for(model)
     await service.look_at(asked.of_the_caller(), caller)

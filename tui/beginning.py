@@ -36,7 +36,7 @@ class Beginning:
     def imagined(self, manager: SessionManager) -> Session:
         """Return the session that `make` would make, which is kept nowhere. Raises `AgentError` for an unknown model."""
         model = manager.agents.resolve(self.model) if self.model else None
-        prompt = manager.default_system_prompt if self.system_prompt is None else self.system_prompt
+        prompt = manager.in_force.now.system_prompt if self.system_prompt is None else self.system_prompt
         return Session(model=model, system_prompt=prompt, parameters=self.parameters)
 
     async def make(self, manager: SessionManager) -> Session:

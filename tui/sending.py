@@ -37,7 +37,7 @@ async def send(
     """Send a text with the files that it mentions; of one that is too long the person says how it goes."""
     try:
         if not any_length:
-            controller.manager.limits.check_input(text)
+            controller.manager.admission.check_length(text)
     except InputTooLongError as error:
         if (chosen := await screen.attaching.shortened(error, text)) is not None:
             await send(screen, controller, chosen, any_length=chosen == text)

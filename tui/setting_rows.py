@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from textual.content import Content
 
 from brim.core.places import Source, variable, without_secrets
-from brim.core.preferences import AT_ONCE, Preferences
+from brim.core.preferences import AT_NEXT_START, Preferences
 from brim.core.presets import PRESETS
 from brim.core.settings import Settings
 from brim.core.text import visible_line
@@ -164,7 +164,7 @@ def _setting_row(preferences: Preferences, group: str, field: str) -> Row:
     note = ""
     if source in _OVERRULING:
         note = f"{settings.place_of(field)} decides; what is set here counts once that is gone."
-    elif field not in AT_ONCE:
+    elif field in AT_NEXT_START:
         words += " A change takes effect with the next start."
     return Row(
         group=group,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from brim.core.cleanup import CleanupMode
 from brim.core.errors import BrimError
 from brim.tui.choosing import pick_model
 from brim.tui.screens.settings import SettingsScreen
 
 if TYPE_CHECKING:
-    from brim.core.sessions import SessionManager
     from brim.core.settings import Settings
     from brim.tui.controller import ChatController
     from brim.tui.screens.chat import ChatScreen
@@ -40,9 +37,10 @@ async def show_settings(screen: ChatScreen, controller: ChatController, wanted: 
         nonlocal held
         if settings.theme != held.theme and settings.theme in app.theme_names and settings.theme is not None:
             app.theme = settings.theme
-        _put_in_force(controller.manager, settings, held)
         held = settings
         await controller.show_limits()
+        if controller.session_id is not None:
+            await controller.manager.tuning.meet(controller.session_id)
 
     async def choose_model(title: str, now: str) -> str | None:
         return await pick_model(app, controller, title, now)
@@ -57,14 +55,3 @@ async def show_settings(screen: ChatScreen, controller: ChatController, wanted: 
         model = await controller.manager.default_model()
         if model is not None and model != controller.model:
             await controller.set_model(model)
-
-
-def _put_in_force(manager: SessionManager, settings: Settings, before: Settings) -> None:
-    """Tell the manager what its agents are not made from."""
-    if settings.cleanup_mode != before.cleanup_mode:  # the person may have chosen another for this time
-        manager.cleanup_mode = CleanupMode(settings.cleanup_mode)
-    manager.default_system_prompt = settings.system_prompt
-    manager.budgets.session_usd = settings.session_budget_usd
-    manager.budgets.day_usd = settings.day_budget_usd
-    manager.limits = replace(manager.limits, max_input_chars=settings.max_input_chars)
-    manager.admission.limits = manager.limits

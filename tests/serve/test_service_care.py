@@ -287,7 +287,7 @@ async def test_what_stands_before_the_last_message_is_looked_at_too(tmp_path, ro
 async def test_the_operators_system_prompt_goes_first_where_a_request_brings_none(tmp_path):
     agent = ScriptedAgent("fine")
     async with running(agent, tmp_path) as service, service.client() as client:
-        service.manager.default_system_prompt = "Be brief."
+        service.manager.in_force.choose_system_prompt("Be brief.")
         asked = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
         await client.post("/v1/chat/completions", json=asked)
         own = [{"role": "system", "content": "Be long."}, *asked["messages"]]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -14,6 +14,7 @@ from brim.core import catalogue
 from brim.core.budgets import BudgetError, Budgets, Quote, local_today, quote, today_total, usd
 from brim.core.errors import BrimError
 from brim.core.overrides import Overrides, parse_overrides
+from brim.core.session_settings import InForce, SessionSettings
 from brim.core.store.protocol import SessionStore, Spending
 from brim.core.types import Session
 from brim.core.usage import Usage
@@ -53,11 +54,11 @@ def _quote(worst: str | None) -> Quote:
 
 
 def _budgets(*rows: Spending, session: str | None = None, day: str | None = None) -> Budgets:
-    amounts: dict[str, Any] = {
-        "session_usd": Decimal(session) if session else None,
-        "day_usd": Decimal(day) if day else None,
-    }
-    return Budgets(cast("SessionStore", Till(list(rows))), **amounts)
+    held = SessionSettings(
+        session_budget_usd=Decimal(session) if session else None,
+        day_budget_usd=Decimal(day) if day else None,
+    )
+    return Budgets(cast("SessionStore", Till(list(rows))), InForce(held))
 
 
 def _session(cost: str, *, turns: int = 1, priced: int = 1) -> Session:

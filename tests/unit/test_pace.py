@@ -130,7 +130,7 @@ async def test_requests_a_minute() -> None:
             return AgentResponse(output=context.input)
 
     quick = Quick()
-    agent = PacedAgent(quick, Pace(per_minute=2, at_once=None, minute_s=0.5))
+    agent = PacedAgent(quick, Pace(lambda: Limits(requests_per_minute=2), minute_s=0.5))
     await asyncio.gather(*(agent.process(AgentContext(input=str(number))) for number in range(5)))
     assert quick.at == sorted(quick.at)
     assert quick.at[1] - quick.at[0] < 0.4
@@ -156,7 +156,7 @@ async def test_every_place_comes_back_whatever_happens() -> None:
                 raise ValueError("two")
             await asyncio.Event().wait()
 
-    agent = PacedAgent(Wild(), Pace(per_minute=None, at_once=1))
+    agent = PacedAgent(Wild(), Pace(lambda: Limits(concurrent_requests=1)))
     for _ in range(3):
         with pytest.raises(ValueError, match="x"):
             await agent.process(AgentContext(input="x"))

@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 
 from brim.core.errors import AuthenticationError, BrimError
 from brim.core.places import Source
-from brim.core.preferences import AT_ONCE, Preferences
+from brim.core.preferences import AT_NEXT_START, Preferences
 from brim.core.presets import PRESETS
 from brim.core.settings import Settings, must_be
 from brim.core.text import visible_line
@@ -280,7 +280,7 @@ class SettingsScreen(ModalScreen[None]):
         await self._took(settings)
         self._draw()
         what = "Saved" if text.strip() else "Taken out of config.toml"
-        when = "" if name in AT_ONCE else " It takes effect with the next start of brim."
+        when = " It takes effect with the next start of brim." if name in AT_NEXT_START else ""
         if settings.source_of(name) not in (Source.CONFIG, Source.DEFAULT):
             when = f" But {settings.place_of(name)} still decides."
         self._tell(f"{what}.{when} Ctrl+Z undoes.")
