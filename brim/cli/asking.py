@@ -152,7 +152,7 @@ class _Asking:
 
     def _check_length(self, manager: SessionManager) -> None:
         try:
-            manager.limits.check_input(self._question.typed)
+            manager.admission.check_length(self._question.typed)
         except InputTooLongError as error:
             hint = "Pipe it in or name a file with --attach; max_input_chars sets the limit."
             raise BrimError(error.sentence, hint=hint) from None
