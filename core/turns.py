@@ -217,8 +217,8 @@ class LiveAnswer:
         ended = status is not Status.STREAMING
         return self._answer.model_copy(
             update={
-                "content": "".join(self._texts),
-                "reasoning": "".join(self._reasoning),
+                "content": _joined(self._texts),
+                "reasoning": _joined(self._reasoning),
                 "tool_calls": tuple(self._calls.values()),
                 "usage": self._usage,
                 "carried": self._carried,
@@ -230,6 +230,13 @@ class LiveAnswer:
                 "failure": failure,
             }
         )
+
+
+def _joined(pieces: list[str]) -> str:
+    """Join pieces of text, which are one piece from then on: a long text is there once."""
+    joined = "".join(pieces)
+    pieces[:] = [joined] if joined else []
+    return joined
 
 
 class TurnRequest(Protocol):

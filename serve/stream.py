@@ -41,6 +41,8 @@ PULSE_S = 15.0
 """After so many silent seconds a comment is sent: whoever is between may cut a connection that is silent."""
 _MOST_WAITING_CHARS = 262_144
 """How much text waits for a client that reads slowly; then it reads on from the answer itself, in characters."""
+_LARGEST_WRITE = 262_144
+"""In bytes. The end of an answer holds all of it: what is written at once is copied, and waits for the client."""
 PULSE = b": the answer is being written\n\n"
 
 
@@ -48,7 +50,9 @@ async def answer_events(service: Service, session_id: str, place: Place) -> Asyn
     """Yield the server-sent events of an answer from ``place`` to its end."""
     async with aclosing(followed(service, session_id, place)) as events:
         async for here, event in events:
-            yield PULSE if event is None else sent(event, here)
+            data = PULSE if event is None else sent(event, here)
+            for start in range(0, len(data), _LARGEST_WRITE):
+                yield data[start : start + _LARGEST_WRITE]
 
 
 async def followed(
