@@ -119,6 +119,11 @@ async def read(reference: str) -> SecretStr:
     return await _shared[0].read(reference)
 
 
+def read_now(reference: str) -> SecretStr:
+    """Return the secret that a reference names, as `References.read_now` does."""
+    return _shared[0].read_now(reference)
+
+
 def is_reference(text: str) -> bool:
     """Whether a text names a secret rather than being one."""
     scheme, colon, name = text.partition(":")

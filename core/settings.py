@@ -64,7 +64,7 @@ from brim.core.setting_values import (
     Url,
     YesNo,
 )
-from brim.core.store.urls import parse_url
+from brim.core.store.urls import shown_place
 from brim.core.text import visible_line
 from brim.core.trust import distrust, distrust_store, settle
 
@@ -240,7 +240,7 @@ class Settings(BaseSettings):
         """Return a value as it can be shown: no key, no secret in a URL; ``None`` where nothing is set."""
         value = getattr(self, field)
         if field == "store" and value is not None:
-            return parse_url(value.get_secret_value()).place
+            return shown_place(value)
         if isinstance(value, SecretStr):
             return "***"
         if isinstance(value, Path):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response, Security
 from fastapi.responses import JSONResponse, PlainTextResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
+from brim.core import references
+from brim.core.errors import SettingsError
 from brim.serve.bearer import BEARER
 from brim.serve.callers import is_loopback
 from brim.serve.documented import refusals
 from brim.serve.faults import RefusedCallError
-from brim.serve.service import Check, Served
+from brim.serve.service import Check, Served, Service
+
+_log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["health"])
 
@@ -62,13 +67,13 @@ async def readiness(service: Served) -> JSONResponse:
 @router.get(
     "/metrics",
     response_class=PlainTextResponse,
-    responses={status: each for status, each in refusals(403).items() if status in (401, 403)},
+    responses={status: each for status, each in refusals(403).items() if status in (401, 403, 503)},
     dependencies=[Security(BEARER)],
     openapi_extra={"security": [{}, {BEARER.scheme_name: []}]},
 )
 async def metrics(request: Request, service: Served) -> Response:
     """What happened, for Prometheus: for those with the token, and without one for this machine only."""
-    token = service.options.metrics_token
+    token = await _token(service)
     if token is not None:
         given = request.headers.get("authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
@@ -78,6 +83,20 @@ async def metrics(request: Request, service: Served) -> Response:
             403, "The metrics are for this machine only.", hint="Set BRIM_SERVE_METRICS_TOKEN.", kind="key"
         )
     return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _token(service: Service) -> SecretStr | None:
+    """Return what the metrics want as a token. Raises `RefusedCallError` (503)."""
+    token = service.options.metrics_token
+    if token is None or not references.is_reference(token.get_secret_value()):
+        return token
+    try:
+        return await references.read(token.get_secret_value())
+    except SettingsError as error:
+        _log.error("the token of the metrics cannot be read: %s", error.sentence)
+        raise RefusedCallError(
+            503, "The token of the metrics cannot be read now.", kind="key", retry_after_s=RETRY_S
+        ) from None
 
 
 async def _looked_at(check: Check) -> str:

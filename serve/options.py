@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from brim.core.store.urls import WORDS, checked_url
+from brim.core.errors import SettingsError
+from brim.core.references import is_reference, read_now
+from brim.core.store.urls import WORDS, checked_url, named_url
+from brim.core.text import visible_line
 
 
 class ServeOptions(BaseSettings):
@@ -36,7 +39,7 @@ class ServeOptions(BaseSettings):
     tokens_per_day: int | None = Field(default=None, gt=0)
     concurrent_turns: int | None = Field(default=None, gt=0)
     limits_url: SecretStr | None = None
-    """Where requests, tokens and turns are counted: ``redis://HOST:PORT``, which replicas share; ``None`` for this process."""
+    """Where requests, tokens and turns are counted, for all replicas: ``redis://HOST:PORT``; ``None`` for this process."""
     models: tuple[str, ...] = ()
     """The models that callers may name besides that of new sessions: ids, with ``*`` and ``?``."""
     care: Literal["off", "log", "block"] = "log"
@@ -62,9 +65,7 @@ class ServeOptions(BaseSettings):
         text = url.get_secret_value().removeprefix("async+")
         if text == "memory://":
             return None
-        if not text.startswith(("redis://", "rediss://")):
-            raise ValueError("it must be redis://HOST:PORT or rediss://HOST:PORT")
-        return SecretStr(text)
+        return SecretStr(text) if is_reference(text) else _on_redis(SecretStr(text))
 
     @field_validator("origins")
     @classmethod
@@ -82,3 +83,40 @@ class ServeOptions(BaseSettings):
             return None if url is None else checked_url(url)
         except ValueError:
             raise ValueError(f"it must be {WORDS}") from None
+
+
+def with_secrets(options: ServeOptions) -> ServeOptions:
+    """Return options with the secrets in them that are named by reference, read now; it blocks.
+
+    The token of the metrics is read as well, but its reference stays: it may change while the service runs.
+
+    Raises:
+        SettingsError: a reference cannot be read, or leads to nothing that is right there.
+    """
+    limits_url = _read(options.limits_url)
+    try:
+        _on_redis(limits_url)
+    except ValueError as error:
+        reference = visible_line(str(options.limits_url and options.limits_url.get_secret_value()))
+        raise SettingsError(
+            f"BRIM_SERVE_LIMITS_URL: where {reference} leads is not right: {error}."
+        ) from None
+    _read(options.metrics_token)
+    found = {
+        "limits_url": limits_url,
+        "archive": named_url(options.archive),
+        "sentry_dsn": _read(options.sentry_dsn),
+    }
+    return options.model_copy(update=found)
+
+
+def _read(given: SecretStr | None) -> SecretStr | None:
+    if given is None or not is_reference(given.get_secret_value()):
+        return given
+    return read_now(given.get_secret_value())
+
+
+def _on_redis(url: SecretStr | None) -> SecretStr | None:
+    if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://")):
+        raise ValueError("it must be redis://HOST:PORT or rediss://HOST:PORT")
+    return url

@@ -17,6 +17,7 @@ from brim._version import __version__
 from brim.cli.edge import DONE, FAILED
 from brim.cli.output import put, styled, write, write_json
 from brim.cli.store_option import chosen_store
+from brim.core import references
 from brim.core.catalogue import use_overrides
 from brim.core.errors import BrimError, SettingsError
 from brim.core.log_file import LogFile, log_files, new_entry
@@ -25,13 +26,15 @@ from brim.core.paths import Paths
 from brim.core.places import variable, without_secrets
 from brim.core.presets import PRESETS
 from brim.core.provider_tables import SET_APART
+from brim.core.references import References
 from brim.core.settings import Settings, load_settings
 from brim.core.store.checkup import check_up
-from brim.core.store.urls import file_of, look_at
+from brim.core.store.urls import file_of, look_at, named_url
 from brim.core.text import visible_line
 from brim.providers.listing import AnyServer
 from brim.providers.local import BUNDLED_MODEL, find_model, is_installed
 from brim.providers.registry import Registry
+from brim.providers.vaults import fetchers
 from brim.providers.windows import PROBE_TIMEOUT_S
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", None)}
@@ -90,6 +93,7 @@ async def examine(*, as_json: bool) -> int:
 
 
 async def _checks(paths: Paths) -> list[Check]:
+    references.use(References(fetchers()))
     try:
         settings = load_settings(paths, chosen_store())
     except SettingsError as error:
@@ -281,10 +285,11 @@ async def _model(registry: Registry) -> Check:
 
 def _data(settings: Settings, default: Path) -> Check:
     try:
-        file = file_of(settings.store, default)
-        if settings.store is None or file is not None:
+        url = named_url(settings.store)
+        file = file_of(url, default)
+        if url is None or file is not None:
             return _data_file(file or default)
-        return _good("data", look_at(settings.store), is_needed=True)
+        return _good("data", look_at(url), is_needed=True)
     except BrimError as error:
         return _bad("data", error.sentence, error.hint, is_needed=True)
 

@@ -34,12 +34,17 @@ def serve(options: Mapping[str, Any], *, agent: str | None, model: str | None) -
             f"The service needs packages that are not installed: {', '.join(missing)}.",
             hint="pip install 'brim[serve]'.",
         )
+    from brim.core import references
+    from brim.core.references import References
+    from brim.providers.vaults import fetchers
     from brim.serve.callers import check_address
     from brim.serve.keys import KeyFile
+    from brim.serve.options import with_secrets
     from brim.serve.running import read_options, run_service
 
     paths = Paths.find()
-    chosen = read_options(options)
+    references.use(References(fetchers()))
+    chosen = with_secrets(read_options(options))
     keys = KeyFile(chosen.keys or paths.config / KEYS_FILE)
     check_address(chosen.host, keys)
 

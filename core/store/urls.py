@@ -15,6 +15,8 @@ from pydantic import SecretStr
 
 from brim.core.errors import SettingsError
 from brim.core.paths import expanded
+from brim.core.references import is_reference, read_now
+from brim.core.text import visible_line
 
 if TYPE_CHECKING:
     from brim.core.store.protocol import SessionStore
@@ -91,9 +93,35 @@ def parse_url(url: str) -> StoreUrl:
 
 
 def checked_url(url: SecretStr) -> SecretStr:
-    """Return the URL of a store as it is kept. Raises `ValueError` where it is none."""
-    parse_url(url.get_secret_value())
-    return SecretStr(url.get_secret_value().strip())
+    """Return the URL of a store, or a reference to one, as it is kept. Raises `ValueError` where it is neither."""
+    text = url.get_secret_value().strip()
+    if not is_reference(text):
+        parse_url(text)
+    return SecretStr(text)
+
+
+def named_url(url: SecretStr | None) -> SecretStr | None:
+    """Return the URL of a store that a setting says or, by reference, names; that one is read now, which may block.
+
+    Raises:
+        SettingsError: the reference cannot be read, or leads to no URL of a store.
+    """
+    if url is None or not is_reference(reference := url.get_secret_value()):
+        return url
+    found = read_now(reference)
+    try:
+        parse_url(found.get_secret_value())
+    except ValueError:
+        raise SettingsError(
+            f"{visible_line(reference)} leads to no URL of a store, which is {WORDS}."
+        ) from None
+    return found
+
+
+def shown_place(url: SecretStr) -> str:
+    """Return what a setting says of where a store is, for a person: no password, and a reference as it is."""
+    text = url.get_secret_value()
+    return text if is_reference(text) else parse_url(text).place
 
 
 def file_of(url: SecretStr | None, default: Path) -> Path | None:

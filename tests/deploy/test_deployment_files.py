@@ -10,6 +10,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from brim.core.references import is_reference
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 MANIFESTS = [
@@ -68,11 +70,26 @@ def test_no_secret_stands_in_a_file_that_is_deployed():
         assert manifest["kind"] != "Secret"
         for name, value in (manifest.get("data") or {}).items() if manifest["kind"] == "ConfigMap" else ():
             if re.search("(KEY|TOKEN|PASSWORD|DSN)$", name):
-                raise AssertionError(f"{name} stands in a ConfigMap: {value}")
+                assert is_reference(value), f"{name} stands in a ConfigMap: {value}"
     for name, service in yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"].items():
         for variable, value in service.get("environment", {}).items():
             if re.search("(KEY|TOKEN|PASSWORD|DSN)$", variable):
                 assert str(value).startswith("${"), (name, variable)
+
+
+def test_the_secrets_that_are_named_by_reference_are_mounted_there():
+    [pod] = [
+        manifest["spec"]["template"]["spec"] for manifest in MANIFESTS if manifest["kind"] == "Deployment"
+    ]
+    [settings] = [manifest["data"] for manifest in MANIFESTS if manifest["kind"] == "ConfigMap"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    mounted = {
+        f"file:{mounts[volume['name']]}/{item['path']}"
+        for volume in pod["volumes"]
+        for item in volume.get("secret", {}).get("items", ())
+    }
+    named = {value for value in settings.values() if is_reference(value)}
+    assert named == mounted and len(named) == 2
 
 
 def test_the_password_of_the_database_comes_where_its_client_takes_it():
