@@ -286,6 +286,11 @@ async def test_where_a_value_comes_from_is_told_and_what_does_not_show_at_once(
         await wait_until(pilot, lambda: list(screen._rows) == ["requests_per_minute"], "the limit")
         screen.menu.focus()
         await pilot.press("enter", "5", "enter")
+        await says(app, pilot, "Saved. Ctrl+Z undoes.")
+        screen.narrowing.value = "where the sessions are"
+        await wait_until(pilot, lambda: list(screen._rows) == ["store"], "the store")
+        screen.menu.focus()
+        await pilot.press("enter", *"sqlite:///x.db", "enter")
         await says(app, pilot, "It takes effect with the next start of brim.")
         shown = set(Settings.model_fields)
         screen.narrowing.value = ""
@@ -313,6 +318,26 @@ async def test_budgets_prompts_and_lengths_hold_from_the_next_message_on(paths: 
         assert session.system_prompt == "Be brief."
         with pytest.raises(InputTooLongError):
             await manager.send(session.id, "x" * 21)
+
+
+async def test_the_gauge_follows_the_window_and_the_threshold_while_the_settings_are_open(
+    paths: Paths,
+) -> None:
+    async with app_on(paths, size=(120, 40)) as (app, pilot):
+        assert app.chat.controller is not None
+        await app.chat.controller.set_model("scripted:echo")
+        await ask(app, pilot, "Hello.")
+        await wait_until(pilot, lambda: not app.chat.controller.is_answering, "the answer")
+        await sees(app, pilot, "/ ?")
+        screen = await opened(app, pilot)
+        assert await screen._keep("context_window_size", "5000")
+        await pilot.press("escape")
+        await sees(app, pilot, "of 5.0k")
+        await sees(app, pilot, "4.5k to clean")
+        screen = await opened(app, pilot)
+        assert await screen._keep("cleanup_threshold", "0.7")
+        await pilot.press("escape")
+        await sees(app, pilot, "3.5k to clean")
 
 
 async def test_a_file_broken_by_hand_is_told_with_its_line_and_what_held_still_does(paths: Paths) -> None:
