@@ -14,14 +14,13 @@ from brim.core import references
 from brim.core.agent import AgentInterface, AgentSource
 from brim.core.answer_cache import CachedAgents
 from brim.core.catalogue import use_overrides, use_told
-from brim.core.cleanup import CleanupMode
-from brim.core.limits import Limits
-from brim.core.log_file import LEVELS, LogFile
+from brim.core.log_file import LogFile
 from brim.core.logs import Log
 from brim.core.overrides import Overrides, load_overrides
-from brim.core.pace import paced
+from brim.core.pace import PacedAgents
 from brim.core.paths import Paths
 from brim.core.references import References
+from brim.core.session_settings import SessionSettings
 from brim.core.sessions import SessionManager
 from brim.core.settings import Settings, load_settings
 from brim.core.store.protocol import Recovered
@@ -85,61 +84,58 @@ async def connect(
     registry = Registry(settings, paths.logs, last_model=last_model)
     if agent is not None and own is not None:
         registry.use(own, agent_id(agent))
-    if offer is not None:
-        from brim.core.preferences import Preferences  # commands change nothing while they run
-
-        offer(Preferences(paths, chosen, settings, registry))
     agents: AgentSource = registry
-    limits = settings.limits
     if save and (settings.cache_answers if caches is None else caches):
         # What was kept need not wait its turn.
         agents = CachedAgents(
-            paced(registry, limits), store, timedelta(days=settings.cache_days), registry.address_of
+            PacedAgents(registry, lambda: manager.in_force.now.limits),
+            store,
+            timedelta(days=settings.cache_days),
+            registry.address_of,
         )
-        limits = Limits(max_input_chars=limits.max_input_chars)
-    manager = SessionManager(
-        agents,
-        store=store,
-        context_window_size=settings.context_window_size,
-        cleanup_threshold=settings.cleanup_threshold,
-        cleanup_target=settings.cleanup_target,
-        min_messages_to_keep=settings.min_messages_to_keep,
-        default_system_prompt=settings.system_prompt,
-        max_tokens=settings.max_tokens,
-        cleanup_mode=CleanupMode(settings.cleanup_mode),
-        summary_model=settings.summary_model,
-        session_budget_usd=settings.session_budget_usd,
-        day_budget_usd=settings.day_budget_usd,
-        limits=limits,
-    )
+    manager = SessionManager(agents, store=store)
+    manager.in_force.take(SessionSettings.of(settings))
     try:
         recovered = await manager.open()
     except BaseException:
         await registry.aclose()
         raise
-    if logs and save:
-        _start_log(settings, paths, manager, recovered)
+    log = _started_log(settings, paths, manager, recovered) if logs and save else None
+    if offer is not None:
+        from brim.core.preferences import Preferences  # commands change nothing while they run
+
+        def took(held: Settings) -> None:
+            manager.in_force.take(SessionSettings.of(held))
+            if log is not None:
+                _set_log(log, held)
+
+        offer(Preferences(paths, chosen, settings, registry, took))
     return manager
 
 
-def _start_log(settings: Settings, paths: Paths, manager: SessionManager, recovered: Recovered) -> None:
-    secrets = [value for _, value in settings if isinstance(value, SecretStr)]
-    for provider in settings.providers.values():
-        secrets += provider.headers.values()
-        if provider.key is not None and provider.key.value is not None:
-            secrets.append(provider.key.value)
-    is_off = settings.log_level == "off"
-    log = Log(
-        None if is_off else LogFile(paths.logs),
-        level=LEVELS[-1] if is_off else settings.log_level,
-        has_messages=settings.log_messages,
-        secrets=[secret.get_secret_value() for secret in secrets],
-    )
+def _started_log(settings: Settings, paths: Paths, manager: SessionManager, recovered: Recovered) -> Log:
+    log = Log(LogFile(paths.logs))
+    _set_log(log, settings)
     log.start(manager.subscribe(None))
     if recovered.interrupted_ids:
         log.say("warning", "answers_interrupted", messages=recovered.interrupted_ids)
     if recovered.backup is not None:
         log.say("info", "data_migrated", backup=recovered.backup)
+    return log
+
+
+def _set_log(log: Log, settings: Settings) -> None:
+    """Keep in a log what the settings say, and no key that stands in them."""
+    secrets = [value for _, value in settings if isinstance(value, SecretStr)]
+    for provider in settings.providers.values():
+        secrets += provider.headers.values()
+        if provider.key is not None and provider.key.value is not None:
+            secrets.append(provider.key.value)
+    log.keep(
+        settings.log_level,
+        has_messages=settings.log_messages,
+        secrets=[secret.get_secret_value() for secret in secrets],
+    )
 
 
 def agent_id(name: str) -> str:
