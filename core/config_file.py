@@ -59,11 +59,21 @@ class ConfigFile:
             found = found.get(name) if isinstance(found, dict) else None
         return found if isinstance(found, dict) else {}
 
-    def change(self, *edits: Edit) -> None:
+    @property
+    def depth(self) -> int:
+        """How many changes can be taken back."""
+        return len(self._changes)
+
+    def change(self, *edits: Edit, is_more: bool = False) -> None:
         """Make changes, all of them or none.
 
         The file keeps who may read it, but for one that holds a secret: that is then the owner's alone, as is
         a new one.
+
+        Args:
+            edits: the changes.
+            is_more: whether something besides the file is changed with it, so that it counts as a change
+                even where the text stays.
 
         Raises:
             SettingsError: the file would be wrong with them, or cannot be used. It stays as it was.
@@ -74,6 +84,7 @@ class ConfigFile:
             check_config(after)
             if after != before:
                 self._put(after)
+            if after != before or is_more:
                 self._changes.append((before, after))
 
     def undo(self) -> bool:
@@ -85,7 +96,8 @@ class ConfigFile:
             if self.text() != after:
                 self._changes.clear()
                 return False
-            self._put(before)
+            if before != after:
+                self._put(before)
             return True
 
     def _put(self, text: str) -> None:

@@ -38,6 +38,17 @@ async def write(entry: str, key: str) -> None:
     await _asked(lambda keyring: keyring.set_password(*_named(entry), key))
 
 
+async def forget(entry: str) -> None:
+    """Take an entry out of the keyring, where it is in it. Raises `SettingsError` as `read` does."""
+
+    def delete(keyring: KeyringBackend) -> None:
+        service, user = _named(entry)
+        if keyring.get_password(service, user) is not None:
+            keyring.delete_password(service, user)
+
+    await _asked(delete)
+
+
 async def is_there() -> bool:
     """Whether there is a keyring that could be asked."""
     try:

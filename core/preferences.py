@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from brim.core.config_file import ConfigFile, Edit, edited
 from brim.core.edits import edits_of, key_edits
 from brim.core.errors import SettingsError
-from brim.core.kept_keys import Keeper, keep
+from brim.core.kept_keys import Keeper, KeptKey, keep, kept_key, place_for
 from brim.core.keys import KEY_WORDS, checked_key
 from brim.core.paths import Paths
 from brim.core.places import PROVIDERS
@@ -103,6 +103,8 @@ class Preferences:
         self._options = dict(options)
         self._servers = servers
         self._took = took
+        self._keys: dict[int, list[tuple[KeptKey, SecretStr | None]]] = {}
+        """Of the changes that can be undone those that changed keys: where they are, and what was there."""
 
     async def read(self, *, renewed: Collection[str] = ()) -> Settings:
         """Read all places again and put in force what they say, with the keys of ``renewed`` fetched anew."""
@@ -117,11 +119,25 @@ class Preferences:
         return await self.read()
 
     async def undo(self) -> bool:
-        """Take back the last change made here; false where there is none, or the file was changed since."""
-        is_undone = await asyncio.to_thread(self.file.undo)
-        if is_undone:
-            await self.read()
-        return is_undone
+        """Take back the last change made here, with its key; false where there is none, or the file was changed since.
+
+        Raises:
+            SettingsError: the file cannot be written, or is again what it was and its key cannot be put back.
+        """
+        depth = self.file.depth
+        if not await asyncio.to_thread(self.file.undo):
+            self._keys.clear()
+            return False
+        keys = self._keys.pop(depth, [])
+        try:
+            await _put_back(keys)
+        except SettingsError as error:
+            raise SettingsError(
+                f"config.toml is as it was, but not the key: {error.sentence}", hint="Enter it again."
+            ) from None
+        finally:
+            await self.read(renewed=[place.provider for place, _ in keys])
+        return True
 
     def in_file(self, field: str) -> str:
         """Return what ``config.toml`` says of a setting, as it is typed; empty for nothing, and for a secret."""
@@ -175,22 +191,55 @@ class Preferences:
         provider, settings = await asyncio.to_thread(self._judged, draft)
         return await self._servers.look_at(provider, settings)
 
-    async def save(self, draft: ProviderDraft) -> Settings:
-        """Keep the draft's key where the person said, write its table and put it in force."""
+    async def save(self, draft: ProviderDraft) -> str:
+        """Keep the draft's key where the person said, write its table and put it in force.
+
+        Returns what became of a key that brim kept for the provider elsewhere, as a sentence; empty for nothing.
+        """
         await asyncio.to_thread(self._judged, draft)
         leads_to = draft.leads_to.strip()
         field: str = draft.key_place
+        keys: list[tuple[KeptKey, SecretStr | None]] = []
+        before = self._kept_key(draft.name)
         if draft.key_place in (KeyPlace.KEYRING, KeyPlace.FILE):
-            field, leads_to = await keep(
-                Keeper(draft.key_place), draft.name, _key_of(draft), self._paths.config
-            )
-        await asyncio.to_thread(self.file.change, *self._edits(draft, field, leads_to))
-        return await self.read(renewed=[draft.name])
+            keeper = Keeper(draft.key_place)
+            place = place_for(keeper, draft.name, self._paths.config)
+            keys.append((place, await place.read()))
+            field, leads_to = await keep(keeper, draft.name, _key_of(draft), self._paths.config)
+        edits = self._edits(draft, field, leads_to)
+        try:
+            await asyncio.to_thread(self.file.change, *edits, is_more=bool(keys))
+        except SettingsError:
+            await _put_back(keys)
+            raise
+        said = ""
+        if before is not None and before != self._kept_key(draft.name):
+            said = await _take_away(before, keys)
+        if keys:
+            self._keys[self.file.depth] = keys
+        await self.read(renewed=[draft.name])
+        return said
 
-    async def remove(self, name: str) -> Settings:
-        """Take a provider's table out of the file. Its key stays where it is."""
+    async def remove(self, name: str) -> str:
+        """Take a provider's table out of the file, and its key away if it is brim that keeps it.
+
+        Returns what became of the key, as a sentence; empty where there was none.
+        """
+        kept, there = self._kept_key(name), self.settings.providers.get(name)
+        place = self.key_place(there) if there is not None else ""
         await asyncio.to_thread(self.file.change, Edit((PROVIDERS, name)))
-        return await self.read()
+        keys: list[tuple[KeptKey, SecretStr | None]] = []
+        if kept is not None:
+            said = await _take_away(kept, keys)
+        else:
+            said = f"Its key stays: {place}." if place and "api_key" not in place else ""
+        if keys:
+            self._keys[self.file.depth] = keys
+        await self.read()
+        return said
+
+    def _kept_key(self, name: str) -> KeptKey | None:
+        return kept_key(name, self.file.table(PROVIDERS, name), self._paths.config)
 
     def _judged(self, draft: ProviderDraft) -> tuple[Provider, Settings]:
         """Return the provider that a draft makes, with the settings around it. Nothing is written."""
@@ -238,6 +287,22 @@ _MISSING = {
     KeyPlace.COMMAND: "The command",
     KeyPlace.PATH: "The path of the file",
 }
+
+
+async def _take_away(place: KeptKey, keys: list[tuple[KeptKey, SecretStr | None]]) -> str:
+    """Take a key away, note it among ``keys`` and say so; where that fails, say that it stays."""
+    try:
+        key = await place.read()
+        await place.put(None)
+    except SettingsError as error:
+        return f"Its key stays in {place.place}: {error.sentence}"
+    keys.append((place, key))
+    return "" if key is None else f"Its key is taken away too: it was in {place.place}."
+
+
+async def _put_back(keys: Sequence[tuple[KeptKey, SecretStr | None]]) -> None:
+    for place, key in reversed(keys):
+        await place.put(key)
 
 
 def _key_of(draft: ProviderDraft) -> SecretStr:

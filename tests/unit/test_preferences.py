@@ -152,9 +152,9 @@ async def test_a_key_can_come_from_elsewhere(
     Path("key.txt").write_text(f"{_KEY}\n")
     wanted = draft(server.openai_url, key_place=place, leads_to=leads_to, key="")
     assert (await preferences.try_out(wanted)).is_key_tested
-    settings = await preferences.save(wanted)
+    await preferences.save(wanted)
     assert f'{place.value} = "{leads_to}"' in paths.config_file.read_text()
-    assert (await preferences.look_at(settings.providers["work"])).models == ("one", "two")
+    assert (await preferences.look_at(preferences.settings.providers["work"])).models == ("one", "two")
 
 
 async def test_a_server_that_echoes_the_key_does_not_get_it_shown(
@@ -257,9 +257,9 @@ async def test_a_command_is_run_once_for_a_provider_that_is_set_up(
     Path("once").write_text(f"#!/bin/sh\necho >> runs\necho {_KEY}\n")
     Path("once").chmod(0o700)
     wanted = draft(server.openai_url, key_place=KeyPlace.COMMAND, leads_to="./once", key="")
-    settings = await preferences.save(wanted)
+    await preferences.save(wanted)
     for _ in range(3):
-        assert (await preferences.look_at(settings.providers["work"])).is_key_tested
+        assert (await preferences.look_at(preferences.settings.providers["work"])).is_key_tested
     assert Path("runs").read_text() == "\n"
 
 

@@ -235,23 +235,23 @@ class ProviderScreen(ModalScreen[str | None]):
             self._tell(f"There is a provider “{visible_line(draft.name)}” already.", kind="error")
             return
         try:
-            await self._preferences.save(draft)
+            key = await self._preferences.save(draft)
         except BrimError as error:
             self._tell(f"{error.sentence} {error.hint}".strip(), kind="error")
             return
-        self.dismiss(f"{draft.name} is saved and can be used: in the chat, F4 chooses one of its models.")
+        saved = f"{draft.name} is saved and can be used: in the chat, F4 chooses one of its models."
+        self.dismiss(f"{saved} {key}".strip())
 
     def _remove(self) -> None:
         self.run_worker(self._removed(), group="do", exclusive=True)
 
     async def _removed(self) -> None:
         try:
-            await self._preferences.remove(self._provider_name)
+            key = await self._preferences.remove(self._provider_name)
         except BrimError as error:
             self._tell(f"{error.sentence} {error.hint}".strip(), kind="error")
             return
-        stays = f" Its key stays: {self._key}." if self._key and "api_key" not in self._key else ""
-        self.dismiss(f"The table of {self._provider_name} is taken out of config.toml.{stays}")
+        self.dismiss(f"The table of {self._provider_name} is taken out of config.toml. {key}".strip())
 
     def action_close(self) -> None:
         """Go back; what was typed and not saved is asked about."""
