@@ -39,12 +39,16 @@ class ToldList:
         models: those that can chat.
         told_at: when, in seconds since the epoch.
         left_out: how many more there were than are kept.
+        asked_as: a mark of where and with which key it was asked, which tells nothing of the key.
     """
 
-    def __init__(self, models: Iterable[ToldModel], told_at: float, left_out: int = 0) -> None:
+    def __init__(
+        self, models: Iterable[ToldModel], told_at: float, left_out: int = 0, asked_as: str = ""
+    ) -> None:
         self.models = {model.name: model for model in models}
         self.told_at = told_at
         self.left_out = left_out
+        self.asked_as = asked_as
 
 
 class ToldLists:
@@ -78,6 +82,7 @@ class ToldLists:
                 "form": _FORM,
                 "told_at": told.told_at,
                 "left_out": told.left_out,
+                "asked_as": told.asked_as,
                 "models": [_document(model) for model in told.models.values()],
             }
             with suppress(SettingsError):  # it is asked again at the next start
@@ -109,7 +114,8 @@ def _read(file: Path) -> ToldList | None:
         if document["form"] != _FORM:
             return None
         models = [_model(entry) for entry in document["models"]]
-        return ToldList(models, float(document["told_at"]), int(document["left_out"]))
+        asked_as = str(document.get("asked_as", ""))
+        return ToldList(models, float(document["told_at"]), int(document["left_out"]), asked_as)
     except (OSError, ValueError, ArithmeticError, LookupError, TypeError, RecursionError):
         return None
 

@@ -6,7 +6,10 @@ import asyncio
 import json
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from decimal import Decimal
+from hashlib import blake2b
+from secrets import token_hex
 from typing import Any
 
 from brim.core.catalogue import told
@@ -25,6 +28,8 @@ MOST_BYTES = 8_000_000
 _LONGEST_NAME = 200
 _MOST_USD = Decimal(1_000_000)
 _MILLION = Decimal(1_000_000)
+_SALT_CHARS = 16
+_MARK_BYTES = 4
 _NO_CHAT = (
     "aqa",
     "audio",
@@ -68,11 +73,17 @@ class Hosted:
         self._forgotten: set[str] = set()
 
     async def ask(self, server: AnyServer) -> None:
-        """Ask a provider's own, unless it has told its models within a day, or failed to within a minute."""
+        """Ask a provider's own, unless it has told its models within a day, or failed to within a minute.
+
+        What it has told to another key does not count: that may use other models.
+        """
         name = server.provider
+        kept = await asyncio.to_thread(told().of, name)
+        salt = kept.asked_as[:_SALT_CHARS] if kept is not None else ""
+        asked_as = await asyncio.to_thread(_mark, server, salt or token_hex(_SALT_CHARS // 2))
         if name not in self._forgotten:
-            kept = await asyncio.to_thread(told().of, name)
-            if kept is not None and 0 <= time.time() - kept.told_at < HOLDS_S:
+            is_same = kept is not None and kept.asked_as == asked_as
+            if kept is not None and is_same and 0 <= time.time() - kept.told_at < HOLDS_S:
                 return
             if name in self._failed and time.monotonic() - self._failed[name][0] < FAILURE_HOLDS_S:
                 return
@@ -83,6 +94,7 @@ class Hosted:
             return
         finally:
             self._forgotten.discard(name)
+        heard.asked_as = asked_as
         self._failed.pop(name, None)
         await asyncio.to_thread(told().take, name, heard)
 
@@ -101,6 +113,25 @@ class Hosted:
         else:
             return []
         return [ModelInfo(id=f"{provider}:*", unavailable=says)]
+
+
+def _mark(server: AnyServer, salt: str) -> str:
+    """Return what tells one key and address from another. Too short to tell anything of the key; it reads no key either.
+
+    A key that a command prints or a keyring holds is known by its place: it may take a password to fetch it.
+    """
+    source, said = server.profile.key, server.named_key.get_secret_value()
+    if not said and source is not None:
+        written = 0
+        if source.file is not None:
+            with suppress(OSError):  # there is none to be had from it, which the question will tell
+                written = source.file.stat().st_mtime_ns
+        said = f"{source.command}\n{source.keyring}\n{source.file}\n{written}"
+    parts = [server.base_url, said, *(f"{name}: {value}" for name, value in sorted(server.headers.items()))]
+    digest = blake2b(
+        "\0".join(parts).encode(errors="surrogateescape"), key=salt.encode(), digest_size=_MARK_BYTES
+    )
+    return f"{salt}{digest.hexdigest()}"
 
 
 async def ask(server: AnyServer) -> ToldList:

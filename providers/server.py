@@ -81,6 +81,8 @@ class Server(ABC, Generic[ClientT]):
         source = self.profile.key
         given = api_key or (source.value if source is not None else None)
         named = given.get_secret_value() if given is not None else ""
+        self.named_key = SecretStr(named)
+        """The key, or the reference to it, where it need not be fetched; else empty."""
         self._reference = named if is_reference(named) else ""
         """Where the key is read again and again, since it may be changed there."""
         self.api_key = None if self._reference or not (api_key and named) else api_key

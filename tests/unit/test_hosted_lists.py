@@ -98,13 +98,15 @@ async def make(
     for name, preset in PRESETS.items():
         monkeypatch.setitem(presets.PRESETS, name, replace(preset, base_url="http://127.0.0.1:1/v1"))
 
-    def make(provider: str) -> Registry:
+    def make(provider: str, key: str = KEY) -> Registry:
         use_told(ToldLists(tmp_path / "models"))  # as after a new start
         preset = replace(PRESETS[provider], base_url=server.openai_url)
         monkeypatch.setitem(presets.PRESETS, provider, preset)
         paths = Paths.find({"BRIM_HOME": str(tmp_path)})
         paths.make()
-        made.append(Registry(load_settings(paths, environment={preset.key_env: KEY}), tmp_path))
+        made.append(
+            Registry(load_settings(paths, environment={preset.key_env: key} if key else {}), tmp_path)
+        )
         return made[-1]
 
     yield make
@@ -381,6 +383,29 @@ async def test_another_key_asks_anew(make: Make, server: ScriptedServer, tmp_pat
     )
     registry.take(other)
     assert set(await of("xai", registry)) == {"grok-of-another-team"}
+
+
+async def test_a_start_with_another_key_asks_anew_and_what_is_kept_tells_nothing_of_it(
+    make: Make, server: ScriptedServer, tmp_path: Path
+) -> None:
+    server.pages["/v1/models"] = {"data": [{"id": "one"}]}
+
+    async def asked(key: str) -> int:
+        before = server.connections
+        await make("mistral", key).models()
+        return server.connections - before
+
+    assert [await asked(key) for key in (KEY, KEY, "another-key-0123456789", KEY)] == [1, 0, 1, 1]
+    kept = (tmp_path / "models" / "mistral.json").read_text()
+    assert KEY not in kept
+    assert len(json.loads(kept)["asked_as"]) == 24, "a salt, and too few bits to test a key with"
+
+    key_file = tmp_path / "key"
+    key_file.write_text(KEY)
+    (tmp_path / "config.toml").write_text(f'[providers.mistral]\nkey_file = "{key_file}"\n')
+    assert [await asked("") for _ in range(2)] == [1, 0]
+    key_file.write_text("another-key-0123456789")
+    assert [await asked("") for _ in range(2)] == [1, 0]
 
 
 async def test_a_huge_list_is_cut_and_says_so(make: Make, server: ScriptedServer) -> None:
