@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from brim.core.errors import BrimError
 from brim.core.export import CARRYING_FILES, FORMATS, Format, file_name
 from brim.core.export import export as as_text
 from brim.core.paths import expanded
+from brim.core.saving import put
 
 if TYPE_CHECKING:
     from brim.core.sessions import SessionManager
@@ -68,11 +68,9 @@ def _write(path: Path, text: str) -> Path:
     free = path
     while True:
         try:
-            handle = os.open(free, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            put(free, text.encode("utf-8", "replace"), is_new=True)
         except FileExistsError:
             number += 1
             free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-            continue
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-        return free
+        else:
+            return free

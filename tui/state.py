@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import tempfile
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from brim.core.saving import put
 
 FILE_NAME = "screen.json"
 
@@ -45,15 +45,8 @@ class ScreenState:
             OSError: the folder cannot be written.
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{FILE_NAME}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(asdict(self), file, ensure_ascii=True, indent=1)
-            Path(name).replace(folder / FILE_NAME)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+        text = json.dumps(asdict(self), ensure_ascii=True, indent=1)
+        put(Path(os.path.realpath(folder / FILE_NAME)), text.encode())
 
 
 def _fits(value: Any, default: object) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from brim.core.errors import BrimError
 from brim.core.export import CARRYING_FILES, FORMATS, Format, export, file_name
 from brim.core.listing import filter_of, shelf_of
 from brim.core.paths import expanded
+from brim.core.saving import put
 from brim.core.sessions import SessionManager
 from brim.core.text import visible_line
 from brim.core.types import Session, Shelf
@@ -163,18 +163,8 @@ def _format_of(path: Path) -> Format:
 
 def _write_file(file: Path, text: str, *, is_forced: bool) -> None:
     """Write a file for its owner only, whole or not at all; only a forced one takes the place of another."""
-    data = text.encode("utf-8", "replace")
     try:
-        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:40]}.")
-        try:
-            with os.fdopen(descriptor, "wb") as temporary:
-                temporary.write(data)
-            if is_forced:
-                os.replace(name, file)  # noqa: PTH105 - the name is a string already
-            else:
-                os.link(name, file)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        put(file, text.encode("utf-8", "replace"), is_new=not is_forced)
     except FileExistsError:
         raise _existing(file) from None
     except OSError as error:

@@ -125,11 +125,24 @@ def shown_place(url: SecretStr) -> str:
 
 
 def file_of(url: SecretStr | None, default: Path) -> Path | None:
-    """Return the data file that the URL of a store names, ``default`` without one, ``None`` for a server."""
+    """Return the data file that the URL of a store names, ``default`` without one, ``None`` for a server.
+
+    Raises:
+        SettingsError: it is in the home folder of a user that there is not.
+    """
     if url is None:
         return default
     place = parse_url(url.get_secret_value())
-    return expanded(place.path) if place.kind == "sqlite" else None
+    if place.kind != "sqlite":
+        return None
+    file = expanded(place.path)
+    if place.path.startswith("~") and str(file).startswith("~"):
+        home = visible_line(file.parts[0])
+        raise SettingsError(
+            f"The store's file cannot be in {home}: this machine has no such home folder.",
+            hint="Write the whole path, or ./ before a name that begins with ~.",
+        )
+    return file
 
 
 def make_store(url: SecretStr | None, default: Path) -> SessionStore:
@@ -140,7 +153,8 @@ def make_store(url: SecretStr | None, default: Path) -> SessionStore:
         default: where that file is.
 
     Raises:
-        SettingsError: the packages that it needs are not installed, or an option in it is wrong.
+        SettingsError: the packages that it needs are not installed, an option in it is wrong, or its file is
+            in a home folder that there is not.
     """
     file = file_of(url, default)
     if url is None or file is not None:

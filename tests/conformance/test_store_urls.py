@@ -54,6 +54,16 @@ def test_what_is_no_url_of_a_store_is_refused_and_not_shown(url):
     assert "hush" not in done.stderr and len(done.stderr.splitlines()) == 1
 
 
+def test_a_home_folder_that_is_nobodys_is_refused_and_not_made():
+    done = here("--store", "sqlite:///~no-such-person/x.db", "sessions")
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "The store's file cannot be in ~no-such-person: this machine has no such home"
+    )
+    assert not list(Path.cwd().iterdir())
+    assert file_of(SecretStr("sqlite:///./~x.db"), Path()) == Path("~x.db")
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
