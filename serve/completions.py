@@ -12,21 +12,20 @@ from typing import Literal
 
 from anyio import CancelScope
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from starlette.types import Receive, Scope, Send
 
 from brim.core.errors import AgentError, BrimError
-from brim.core.events import ReasoningDelta, StreamEvent, TextDelta
+from brim.core.events import StreamEvent
 from brim.core.turns import events_of
 from brim.core.types import Failure, ModelInfo
-from brim.serve.callers import Called, Caller
-from brim.serve.completion_answer import Completed, CompletionAnswer, line
+from brim.serve.callers import Called
+from brim.serve.completion_answer import Completed, CompletionAnswer
 from brim.serve.completion_request import Completion
+from brim.serve.completion_stream import CompletionStream
 from brim.serve.documented import event_stream, refusals
-from brim.serve.faults import RefusedCallError, kind_of, told
-from brim.serve.service import Served, Service
-from brim.serve.stream import NO_BUFFER
+from brim.serve.faults import RefusedCallError, kind_of
+from brim.serve.service import Served
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +71,7 @@ async def model(model_id: str, service: Served, caller: Called) -> NamedModel:
     "/chat/completions",
     response_model=None,
     responses={
-        **refusals(404, 502),
+        **refusals(404, 502, 504),
         200: {
             "model": Completed,
             **event_stream(
@@ -91,44 +90,21 @@ async def complete(asked: Completion, service: Served, caller: Called) -> Respon
     await service.allowance.begin_turn(caller.name, caller.key)
     answer = CompletionAnswer(model, context, is_priced=agent.is_priced)
     events = _told(events_of(agent, context), answer)
+
+    async def is_over() -> None:
+        await service.ended(await answer.message(), caller)
+
     if asked.stream:
         wants_usage = asked.stream_options is not None and asked.stream_options.include_usage
-        return _Streamed(service, caller, events, answer, wants_usage=wants_usage)
+        return CompletionStream(events, answer, wants_usage=wants_usage, when_over=is_over)
     try:
         async with aclosing(events):
             async for _ in events:
                 pass
     finally:
         with CancelScope(shield=True):
-            await service.ended(await answer.message(), caller)
+            await is_over()
     return JSONResponse(answer.whole())
-
-
-class _Streamed(StreamingResponse):
-    """An answer as it is written. What it took is counted however it ends, also before anything of it was sent."""
-
-    media_type = "text/event-stream"
-
-    def __init__(
-        self,
-        service: Service,
-        caller: Caller,
-        events: AsyncGenerator[StreamEvent, None],
-        answer: CompletionAnswer,
-        *,
-        wants_usage: bool,
-    ) -> None:
-        super().__init__(_chunks(events, answer, wants_usage=wants_usage), headers=NO_BUFFER)
-        self._service = service
-        self._caller = caller
-        self._answer = answer
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            with CancelScope(shield=True):
-                await self._service.ended(await self._answer.message(), self._caller)
 
 
 async def _told(
@@ -155,27 +131,3 @@ async def _told(
         _log.exception("agent_raised")
         answer.failure = Failure(kind="defect", sentence=f"The agent raised {type(error).__name__}.")
         raise AgentError(answer.failure.sentence) from error
-
-
-async def _chunks(
-    events: AsyncGenerator[StreamEvent, None], answer: CompletionAnswer, *, wants_usage: bool
-) -> AsyncGenerator[bytes, None]:
-    yield answer.chunk({"role": "assistant", "content": ""})
-    try:
-        async with aclosing(events):
-            async for event in events:
-                match event:
-                    case TextDelta(text=text):
-                        yield answer.chunk({"content": text})
-                    case ReasoningDelta(text=text):
-                        yield answer.chunk({"reasoning_content": text})
-                    case _:
-                        pass
-    except BrimError as error:
-        seen = told(error)
-        yield line({"error": {"type": kind_of(seen), "message": f"{seen.sentence} {seen.hint}".strip()}})
-        return
-    yield answer.chunk({}, is_last=True)
-    if wants_usage:
-        yield answer.usage_chunk()
-    yield b"data: [DONE]\n\n"

@@ -45,6 +45,9 @@ class FaultDetail(BaseModel):
 
     type: str
     """A word for programs."""
+    code: str
+    """The same, in OpenAI's words where it has some."""
+    param: None
     message: str
     """The sentence and the hint."""
     sentence: str
@@ -70,7 +73,8 @@ _WORDS = {
     429: "A limit is reached.",
     500: "Something in the service is broken.",
     502: "The model's provider failed.",
-    503: "The store, a key or a check cannot be reached now, or the service is ending.",
+    503: "The store, a key, a check or the provider cannot be reached now, or the service is ending.",
+    504: "Nothing came from the model's provider for too long.",
 }
 _RETRY_AFTER = {
     "Retry-After": {"description": "Seconds until it may be asked again.", "schema": {"type": "integer"}}

@@ -16,9 +16,14 @@ from brim.core.budgets import BudgetError
 from brim.core.errors import (
     AgentError,
     AuthenticationError,
+    BadRequestError,
     BrimError,
     CleanupWantedError,
+    ContextOverflowError,
+    OverloadedError,
     RateLimitError,
+    RefusedError,
+    RequestTimeoutError,
     SessionBusyError,
     SessionNotFoundError,
     StoreError,
@@ -35,7 +40,12 @@ _STATUS: tuple[tuple[type[BrimError], int], ...] = (
     (WindowFullError, 413),
     (BudgetError, 402),
     (StoreError, 503),
-    (RateLimitError, 503),
+    (ContextOverflowError, 400),
+    (RefusedError, 400),
+    (BadRequestError, 400),
+    (RateLimitError, 429),
+    (OverloadedError, 503),
+    (RequestTimeoutError, 504),
     (AgentError, 502),
     (BrimError, 400),
 )
@@ -47,7 +57,16 @@ _KINDS: tuple[tuple[type[BrimError], str], ...] = (
     (BudgetError, "budget"),
     (StoreError, "store"),
 )
+_CODES = {
+    "context_overflow": "context_length_exceeded",
+    "window_full": "context_length_exceeded",
+    "key": "invalid_api_key",
+    "rate_limit": "rate_limit_exceeded",
+}
+"""What OpenAI's clients know kinds of errors by, where that is another word."""
 _STORE_RETRY_S = 5
+_PROVIDER_RETRY_S = 5
+"""When to ask a provider again that did not say when, in seconds."""
 _LONGEST_DETAIL = 300
 _PARTS = ("body", "query", "path", "header")
 
@@ -87,8 +106,39 @@ def fault(
     headers = {} if retry_after_s is None else {"Retry-After": str(max(1, round(retry_after_s)))}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    error = {"type": kind, "message": f"{sentence} {hint}".strip(), "sentence": sentence, "hint": hint}
-    return JSONResponse({"error": error}, status, headers)
+    return JSONResponse({"error": _detail(kind, sentence, hint)}, status, headers)
+
+
+def _detail(kind: str, sentence: str, hint: str) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "code": _CODES.get(kind, kind),
+        "param": None,
+        "message": f"{sentence} {hint}".strip(),
+        "sentence": sentence,
+        "hint": hint,
+    }
+
+
+def error_of(error: BrimError) -> dict[str, Any]:
+    """Return what callers are told of an error, where the status is sent already."""
+    seen = told(error)
+    return _detail(kind_of(seen), seen.sentence, seen.hint)
+
+
+def answer_to(error: BrimError) -> JSONResponse:
+    """Return the answer to a request that failed."""
+    seen = told(error)
+    if seen is not error:
+        _log.error("a request failed: %s", error.sentence)
+    status = status_of(seen)
+    retry_after_s = getattr(seen, "retry_after_s", None)
+    if retry_after_s is None and isinstance(seen, AgentError) and status in (429, 503):
+        retry_after_s = _PROVIDER_RETRY_S
+    answer = fault(status, kind_of(seen), seen.sentence, hint=seen.hint, retry_after_s=retry_after_s)
+    if isinstance(seen, AuthenticationError):  # OpenAI's clients would ask again
+        answer.headers["X-Should-Retry"] = "false"
+    return answer
 
 
 def status_of(error: BrimError) -> int:
@@ -121,11 +171,7 @@ async def _on_brim_error(request: Request, error: Exception) -> JSONResponse:
     del request
     if not isinstance(error, BrimError):
         raise error
-    seen = told(error)
-    if seen is not error:
-        _log.error("a request failed: %s", error.sentence)
-    retry_after_s = getattr(seen, "retry_after_s", None)
-    return fault(status_of(seen), kind_of(seen), seen.sentence, hint=seen.hint, retry_after_s=retry_after_s)
+    return answer_to(error)
 
 
 async def _on_bad_input(request: Request, error: Exception) -> JSONResponse:

@@ -97,7 +97,7 @@ async def test_the_openai_sdk_is_told_what_went_wrong(tmp_path):
                 await client.chat.completions.create(
                     model="agent:scripted", messages=[{"role": "user", "content": "broken"}]
                 )
-            assert caught.value.status_code == 502
+            assert caught.value.status_code == 503
             with pytest.raises(BadRequestError, match="last message"):
                 await client.chat.completions.create(
                     model="agent:scripted", messages=[{"role": "system", "content": "x"}]

@@ -103,7 +103,7 @@ async def test_what_succeeds_and_what_is_refused_stands_in_the_document(tmp_path
             for more in ({}, {"stream": True}):
                 assert (await client.post("/v1/chat/completions", json={**asked, **more})).status_code == 200
             broken = {**asked, "messages": [{"role": "user", "content": "broken"}]}
-            assert (await client.post("/v1/chat/completions", json=broken)).status_code == 502
+            assert (await client.post("/v1/chat/completions", json=broken)).status_code == 503
             assert (await client.post("/v1/chat/completions", json={**asked, "n": 2})).status_code == 400
             for method, path, body in (
                 ("POST", "/sessions", {"title": 1}),
