@@ -22,9 +22,11 @@ async def test_a_key_that_is_changed_in_its_file_counts_for_the_next_request(tmp
     named = SecretStr(f"file:{file}")
     async with ScriptedServer() as server:
         if protocol == "openai":
-            agent = OpenAIAgent(AgentConfig(model="m"), OpenAIServer(server.openai_url, named))
+            asking = OpenAIServer(server.openai_url, named)
+            agent = OpenAIAgent(AgentConfig(model="m"), asking)
         else:
-            agent = AnthropicAgent(AgentConfig(model="m", max_tokens=50), AnthropicServer(server.url, named))
+            asking = AnthropicServer(server.url, named)
+            agent = AnthropicAgent(AgentConfig(model="m", max_tokens=50), asking)
         sent = []
         for key in ("first-key", "second-key"):
             file.write_text(f"{key}\n")
@@ -35,7 +37,7 @@ async def test_a_key_that_is_changed_in_its_file_counts_for_the_next_request(tmp
             sent.append(
                 asked.headers.get("x-api-key") or asked.headers["authorization"].removeprefix("Bearer ")
             )
-        await agent.aclose()
+        await asking.aclose()
     assert sent == ["first-key", "second-key"]
 
 
