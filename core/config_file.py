@@ -21,6 +21,7 @@ from brim.core.text import visible_line
 NAME = "config.toml"
 _SECRET_SETTINGS = ("openai_api_key", "anthropic_api_key", "store")
 _SECRET_FIELDS = ("api_key", "headers")
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +102,21 @@ class ConfigFile:
             return True
 
     def _put(self, text: str) -> None:
-        has_place = self.file.is_file()
-        mode = stat.S_IMODE(self.file.stat().st_mode) if has_place and not _holds_secret(text) else 0o600
+        mode = 0o600
+        if self.file.is_file():
+            before = stat.S_IMODE(self.file.stat().st_mode)
+            if not before & _WRITABLE or not os.access(self.file, os.W_OK):
+                raise SettingsError(
+                    f"{NAME} cannot be written ({self.file}): it is read-only.",
+                    hint="Change it where it is made, or make it writable.",
+                )
+            mode = mode if _holds_secret(text) else before
         put_text(self.file, text, mode=mode)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep other brims from changing the file at the same time: its folder is locked."""
-        folder = self.file.resolve().parent
+        folder = Path(os.path.realpath(self.file)).parent
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -329,12 +329,12 @@ def parse_value(field: str, text: str) -> Any:
 
 
 def _checked(found: dict[str, Found], *, alone: bool = False) -> Settings:
-    """Return the settings with these values; ``alone`` leaves out what they must be to each other."""
+    """Return the settings with these values; ``alone`` is one that stands nowhere yet, whatever the others are."""
     try:
         settings = Settings(**{field: one.value for field, one in found.items()})
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False, include_url=False)[0]
-        raise SettingsError(_wrong(str(first["loc"][0]), found)) from None
+        raise SettingsError(_wrong(str(first["loc"][0]), found, alone=alone)) from None
     settings._found = found
     if not alone and settings.cleanup_target >= settings.cleanup_threshold:
         target, threshold = (
@@ -345,13 +345,14 @@ def _checked(found: dict[str, Found], *, alone: bool = False) -> Settings:
     return settings
 
 
-def _wrong(field: str, found: Mapping[str, Found]) -> str:
+def _wrong(field: str, found: Mapping[str, Found], *, alone: bool) -> str:
     one = found[field]
+    place = one.name if alone else one.place
     if field.endswith("_api_key"):
-        return f"{one.place} is no usable key: a key is {must_be(field)}."
+        return f"{place} is no usable key: a key is {must_be(field)}."
     if field == "store":
-        return f"{one.place} is not the URL of a store, which is {must_be(field)}."
-    return f"{one.place} is {shown(field, one.value)}, but it must be {must_be(field)}."
+        return f"{place} is not the URL of a store, which is {must_be(field)}."
+    return f"{place} is {shown(field, one.value)}, but it must be {must_be(field)}."
 
 
 def must_be(field: str) -> str:

@@ -146,6 +146,19 @@ def _count(file: str, name: str, times: int) -> None:
         config.change(Edit(("providers", name, "max_tokens"), number))
 
 
+def test_a_file_that_is_read_only_or_a_link_to_itself_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("seed = 1\n")
+    path.chmod(0o444)
+    with pytest.raises(SettingsError, match=r"^config\.toml cannot be written .*: it is read-only\."):
+        ConfigFile(path).change(Edit(("seed",), 2))
+    assert path.read_text() == "seed = 1\n"
+    path.unlink()
+    path.symlink_to(path)
+    with pytest.raises(SettingsError, match=r"config\.toml cannot be"):
+        ConfigFile(path).change(Edit(("seed",), 2))
+
+
 def test_several_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     names = ("groq", "mistral", "xai")

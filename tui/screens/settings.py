@@ -234,7 +234,7 @@ class SettingsScreen(ModalScreen[None]):
     def _type(self, row: Row) -> None:
         self.value.disabled = False
         self.value.value = typed(self._preferences.in_file(row.name))
-        self.value.placeholder = f"{row.label}: {must_be(row.name)}; empty for the default"
+        self.value.placeholder = f"{must_be(row.name)}; empty for the default"
         self.value.focus()
         self.query_one("#dialog").border_subtitle = _EDITING
 
