@@ -402,6 +402,43 @@ async def test_a_provider_is_changed_and_removed_with_the_mouse(paths: Paths) ->
         assert "# mine\nmax_retries = 3  # enough\n" in paths.config_file.read_text()
 
 
+async def test_a_removed_provider_takes_its_key_along_and_an_undo_brings_both_back(paths: Paths) -> None:
+    async with ScriptedServer() as server, app_on(paths) as (app, pilot):
+        server.pages["/v1/models"] = {"data": [{"id": "one"}]}
+        screen = await form(app, pilot, "add", "chat")
+        screen.typed_name.value, screen.url.value = "work", server.openai_url
+        screen.place.value = KeyPlace.FILE
+        await wait_until(pilot, lambda: screen.entry.password, "the line for the key")
+        screen.entry.value = _KEY
+        await pilot.press("ctrl+s")
+        await says(app, pilot, "work is saved")
+        file = paths.config / "keys" / "work"
+        assert _KEY in file.read_text()
+        again = await form_again(app, pilot)
+        again.query_one("#remove").focus()
+        await pilot.press("enter")
+        await says(app, pilot, "Its key is taken away too")
+        assert not file.exists()
+        await pilot.press("ctrl+z")
+        await says(app, pilot, "Undone.")
+        assert _KEY in file.read_text()
+        assert isinstance(app.screen, SettingsScreen)
+        assert "work" in app.screen._rows
+
+
+async def form_again(app: BrimApp, pilot: Pilot[None]) -> ProviderScreen:
+    """Open the form of the provider “work” from the settings."""
+    assert isinstance(app.screen, SettingsScreen)
+    app.screen.narrowing.value = "work"
+    await wait_until(pilot, lambda: list(app.screen._rows) == ["work"], "work alone")
+    app.screen.menu.focus()
+    await pilot.press("enter")
+    await wait_until(pilot, lambda: isinstance(app.screen, ProviderScreen), "the form")
+    assert isinstance(app.screen, ProviderScreen)
+    await wait_until(pilot, lambda: app.screen._begun is not None, "the fields")
+    return app.screen
+
+
 async def test_a_provider_that_is_undone_is_gone_from_the_list(paths: Paths) -> None:
     async with ScriptedServer() as server, app_on(paths) as (app, pilot):
         server.pages["/v1/models"] = {"data": [{"id": "one"}]}
