@@ -125,6 +125,7 @@ class Thoughtful(AgentInterface):
         yield Done()
 
 
+@pytest.mark.slow
 async def test_a_silent_model_is_bridged_by_comments_that_clients_pass_over(tmp_path):
     async with (
         running(Thoughtful(), tmp_path) as service,

@@ -101,6 +101,7 @@ async def test_turns_are_counted_over_all_replicas_for_each_key(tmp_path, redis,
         assert [await begun(client) for client in (first, second, first)] == [200, 200, 429]
 
 
+@pytest.mark.slow
 async def test_the_places_of_a_killed_replica_come_free_by_themselves(tmp_path, url):
     (tmp_path / "stuck_agent.py").write_text(STUCK)
     env = {

@@ -81,6 +81,7 @@ def text_of(raw):
     return "".join(text), last
 
 
+@pytest.mark.slow
 async def test_readers_that_do_not_read_cost_little_hold_nobody_up_and_miss_nothing(tmp_path):
     (tmp_path / "fast_agent.py").write_text(FAST)
     whole = "begun " + "".join(f"{number:06d}".ljust(PIECE, "x") for number in range(PIECES))
