@@ -72,7 +72,7 @@ async def models_of(server: AnyServer) -> list[ModelInfo]:
         return models
     from brim.providers.reaching import why_silent
 
-    return [ModelInfo(id=f"{server.provider}:*", unavailable=await why_silent(server))]
+    return [ModelInfo(id=f"{server.provider}:*", unavailable=(await why_silent(server)).sentence)]
 
 
 async def served(server: AnyServer) -> list[ModelInfo] | None:

@@ -42,13 +42,13 @@ async def reach(server: AnyServer) -> Reached:
     )
 
 
-async def why_silent(server: AnyServer) -> str:
-    """Return why a server tells no models, as a sentence."""
+async def why_silent(server: AnyServer) -> AgentError:
+    """Return why a server tells no models."""
     try:
         await server.find_key()
     except AgentError as error:
-        return error.sentence
-    return (await _reason(server, PROBE_TIMEOUT_S)).sentence
+        return error
+    return await _reason(server, PROBE_TIMEOUT_S)
 
 
 async def _reason(server: AnyServer, timeout_s: float) -> AgentError:

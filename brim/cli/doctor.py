@@ -33,6 +33,7 @@ from brim.core.store.urls import file_of, look_at, named_url
 from brim.core.text import visible_line
 from brim.providers.listing import AnyServer
 from brim.providers.local import BUNDLED_MODEL, find_model, is_installed
+from brim.providers.reaching import why_silent
 from brim.providers.registry import Registry
 from brim.providers.vaults import fetchers
 from brim.providers.windows import PROBE_TIMEOUT_S
@@ -191,8 +192,8 @@ async def _server(settings: Settings, server: AnyServer) -> Check:
         return _good(name, f"{place} serves {_models(len(models))}.")
     if server.protocol != "openai":
         return _good(name, f"{place} can be reached.")
-    mend = "Look at the path in the URL (often it ends in /v1) and at the key."
-    return _bad(name, f"{place} can be reached, but lists no models.", mend)
+    why = await why_silent(server)
+    return _bad(name, why.sentence, why.hint)
 
 
 def _known_by_name(registry: Registry) -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -14,6 +15,7 @@ import pytest
 
 from brim.core.paths import Paths
 from tests.support.cli import ECHO, brim, here, here_json
+from tests.support.scripted_server import ScriptedServer, refusal
 
 _KEY = "sk-very-secret-1234567890"
 
@@ -93,6 +95,17 @@ def test_a_server_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) 
     assert str(port) in check["sentence"]
     assert "hunter2" not in check["sentence"]
     assert check["mend"]
+
+
+async def test_a_server_that_refuses_the_key_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with ScriptedServer() as server:
+        server.pages["/v1/models"] = lambda _: refusal(401, {"error": {"message": f"wrong: {_KEY}"}})
+        monkeypatch.setenv("OPENAI_BASE_URL", server.openai_url)
+        monkeypatch.setenv("OPENAI_API_KEY", _KEY)
+        check = (await asyncio.to_thread(_checks))["openai server"]
+    assert check["ok"] is False
+    assert "refused the key" in check["sentence"] and check["mend"]
+    assert _KEY not in check["sentence"]
 
 
 def test_the_data_file_is_read_through_and_not_changed() -> None:
