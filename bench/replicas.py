@@ -95,19 +95,31 @@ class Told:
 class Lease:
     """The right of one store to write in a session, as it was seen. Moments are in seconds since 1970."""
 
-    first_seen: float
-    last_seen: float = 0.0
+    store: str
+    since: float
+    """When it was not there yet."""
+    until: float = 0.0
+    """When it was there last, or was there no more."""
     expires_at: float = 0.0
 
     @property
     def ran_out(self) -> bool:
         """Whether it was not given back."""
-        return self.last_seen > self.expires_at - 2 * LOOK_S
+        return self.until > self.expires_at
 
     def explains(self, sent_at: float, refused_at: float) -> bool:
         """Whether it held while a request was on its way."""
-        until = min(self.last_seen + 2 * LOOK_S, self.expires_at)
-        return self.first_seen - 2 * LOOK_S < refused_at and sent_at < until
+        return self.since < refused_at and sent_at < min(self.until, self.expires_at)
+
+
+@dataclass
+class Seen:
+    """What was seen in the database."""
+
+    leases: dict[tuple[str, int], Lease] = field(default_factory=dict)
+    """Session id and fence → the lease."""
+    written_at: dict[str, float] = field(default_factory=dict)
+    """Store → when it wrote last: one whose replica was killed, just before that."""
 
 
 async def client(number: int, replicas: list[Replica], told: Told, until: float) -> str:
@@ -179,19 +191,27 @@ async def killer(replicas: list[Replica], until: float) -> list[float]:
     return kills
 
 
-async def look(server: PostgresServer, leases: dict[tuple[str, int], Lease]) -> None:
+async def look(server: PostgresServer, seen: Seen) -> None:
     """Write down the leases as they are in the database, again and again."""
     link = await psycopg.AsyncConnection.connect(
         host="127.0.0.1", port=server.port, user="brim", password=PASSWORD, dbname="brim", autocommit=True
     )
+    before, held = 0.0, set[tuple[str, int]]()
     async with link:
         while True:
+            found = await link.execute(f"SELECT session_id, fence, store, expires_at FROM {SCHEMA}.leases")
+            now = time.time()  # the database has the same clock
+            held, gone = set(), held
+            for session, fence, store, expires_at in await found.fetchall():
+                held.add((session, fence))
+                seen.leases.setdefault((session, fence), Lease(store, since=before)).expires_at = expires_at
+            for each in held | gone:
+                seen.leases[each].until = now
+            before = now
             found = await link.execute(
-                f"SELECT session_id, fence, expires_at, {SCHEMA}.now_s() FROM {SCHEMA}.leases"
+                f"SELECT store, extract(epoch FROM seen_at)::double precision FROM {SCHEMA}.stores"
             )
-            for session, fence, expires_at, now in await found.fetchall():
-                lease = leases.setdefault((session, fence), Lease(first_seen=now))
-                lease.last_seen, lease.expires_at = now, expires_at
+            seen.written_at |= dict(await found.fetchall())
             await asyncio.sleep(LOOK_S)
 
 
@@ -204,9 +224,9 @@ async def main() -> None:
         with tempfile.TemporaryDirectory() as home:
             replicas = [Replica(store, Path(home) / str(n)) for n in range(REPLICAS)]
             told = Told()
-            leases: dict[tuple[str, int], Lease] = {}
+            seen = Seen()
             until = time.monotonic() + SECONDS
-            watcher = asyncio.create_task(look(server, leases))
+            watcher = asyncio.create_task(look(server, seen))
             kills, *sessions = await asyncio.gather(
                 killer(replicas, until), *(client(n, replicas, told, until) for n in range(SESSIONS))
             )
@@ -215,7 +235,7 @@ async def main() -> None:
             await asyncio.gather(watcher, return_exceptions=True)
             print(f"{len(kills)} kills in {SECONDS:g} s, {SESSIONS} sessions, outcomes {dict(told.outcomes)}")
             await count(replicas[0].url, [each for each in sessions if each], told)
-            locks(leases, kills, told)
+            locks(seen, kills, told)
     finally:
         for replica in replicas:
             replica.kill()
@@ -249,15 +269,18 @@ async def count(url: str, sessions: list[str], told: Told) -> None:
     print(f"{streaming} answers still marked as being written")
 
 
-def locks(leases: dict[tuple[str, int], Lease], kills: list[float], told: Told) -> None:
+def locks(seen: Seen, kills: list[float], told: Told) -> None:
     """Say how long sessions were locked: by the leases themselves, and as clients saw it."""
+    killed_at = {
+        store: min((kill for kill in kills if kill > written_at - LOOK_S), default=None)
+        for store, written_at in seen.written_at.items()
+    }
+    ran_out = [lease for lease in seen.leases.values() if lease.ran_out]
     outlived = [
-        lease.expires_at - max(before)
-        for lease in leases.values()
-        if lease.ran_out and (before := [kill for kill in kills if kill < lease.expires_at])
+        lease.expires_at - death for lease in ran_out if (death := killed_at.get(lease.store)) is not None
     ]
     of_session: dict[str, list[Lease]] = {}
-    for (session, _), lease in leases.items():
+    for (session, _), lease in seen.leases.items():
         of_session.setdefault(session, []).append(lease)
     unexplained = [
         refusal
@@ -266,8 +289,8 @@ def locks(leases: dict[tuple[str, int], Lease], kills: list[float], told: Told) 
     ]
     took_s = max((refused_at - sent_at for _, sent_at, refused_at in told.refusals), default=0.0)
     print(
-        f"{len(outlived)} leases ran out, at most {max(outlived, default=0.0):.1f} s "
-        f"after their holder was killed (lease {LEASE_S:g} s)"
+        f"{len(outlived)} leases ran out, at most {max(outlived, default=0.0):.1f} s after their holder was killed "
+        f"(lease {LEASE_S:g} s), and {len(ran_out) - len(outlived)} of holders that lived"
     )
     print(f"{len(told.refusals):,} refusals, {len(unexplained)} without a lease that another held")
     print(

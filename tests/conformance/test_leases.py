@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from brim.core.errors import SessionBusyError, SessionNotFoundError, StoreError
+from brim.core.errors import BusyElsewhereError, SessionNotFoundError, StoreError
 from brim.core.types import Message, Session, Status
 from brim.core.usage import Usage
 
@@ -96,7 +96,7 @@ async def test_an_answer_takes_the_lease_and_gives_it_back(opened):
     assert not await two.lease(answer.session_id)
     assert await two.answering_elsewhere() == {answer.session_id}
     assert await one.answering_elsewhere() == frozenset()
-    with pytest.raises(SessionBusyError):
+    with pytest.raises(BusyElsewhereError):
         await begun(two, answer.session_id, answer.id)
     assert len(await two.tree(answer.session_id)) == 1
     assert await two.recover() == ()
