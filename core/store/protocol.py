@@ -208,7 +208,7 @@ class SessionStore(Protocol):
         ``taken`` leaves the session's queue at once, where the message comes from there.
 
         An answer with status ``streaming`` is marked as written by this store, and needs the `lease`, which is taken
-        along; where another store has it `SessionBusyError` is raised, and nothing was stored.
+        along; where another store has it `BusyElsewhereError` is raised, and nothing was stored.
         """
 
     def journal(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from brim.core.errors import SessionBusyError, StoreError
+from brim.core.errors import BusyElsewhereError, StoreError
 from brim.core.store import message_table, search_table, session_table
 from brim.core.store.connection import Connections
 from brim.core.store.indexer import Indexer
@@ -130,7 +130,7 @@ class SQLiteStore(TableStore):
     async def add_message(self, message: Message, *, taken: QueuedPrompt | None = None) -> Session:
         """Keep a message and make it its session's head; an answer that is being written needs the lease."""
         if message.status is Status.STREAMING and not await self.lease(message.session_id):
-            raise SessionBusyError(
+            raise BusyElsewhereError(
                 "Another brim is writing an answer in this session.", hint="Wait until it is done."
             )
         return await super().add_message(message, taken=taken)
