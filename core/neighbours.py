@@ -71,9 +71,12 @@ class Neighbours:
         interrupted = await self._store.recover() if self._answering or seen is None else ()
         is_settled = await self._settle()
         version = await self._store.foreign_version()
-        if version != seen or interrupted or is_settled:
+        is_changed = bool(version != seen or interrupted or is_settled)
+        # Whoever was answering may also have been found dead by a turn of ours.
+        if is_changed or self._answering:
             answering = await self._store.answering_elsewhere()
-            if seen is not None or answering != self._answering or interrupted or is_settled:
+            is_news = is_changed and (seen is not None or interrupted or is_settled)
+            if is_news or answering != self._answering:
                 self._answering = answering
                 self._publish(StoreChanged(answering_elsewhere=answering))
         return version

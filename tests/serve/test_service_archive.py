@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from brim import AgentInterface, ScriptedAgent, SessionManager, SessionNotFoundError, SQLiteStore
 from brim.core.archive import Archive
 from brim.core.attachments import attachment
+from brim.core.errors import SessionBusyError
 from brim.core.events import Done, TextDelta
 from brim.core.store.urls import make_store
 from tests.support.service import served
@@ -15,6 +16,7 @@ from tests.support.store_servers import RedisServer
 STUCK = """
 import asyncio
 from brim import AgentInterface
+from brim.core.errors import SessionBusyError
 from brim.core.events import TextDelta
 
 class Stuck(AgentInterface):
@@ -165,6 +167,40 @@ async def test_what_a_killed_replica_was_writing_is_archived_by_another(redis, t
                         break
             service.process.kill()
             await service.process.wait()
+    await interrupted_in(tmp_path / "of_the_other.db", session_id)
+    await archive.aclose()
+    await manager.aclose()
+
+
+async def test_what_is_found_interrupted_on_the_way_to_another_session_is_archived(redis, tmp_path):
+    url = redis.url("on_the_way", lease=2)
+    manager = SessionManager(ScriptedAgent(), store=make_store(SecretStr(url), tmp_path / "unused.db"))
+    await manager.open()
+    archive = Archive(manager, SQLiteStore(tmp_path / "of_the_other.db"))
+    await archive.open()
+    with manager.subscribe() as watcher:
+        manager.neighbours.watch()
+        async with stuck_in_a_turn(tmp_path, url) as (service, session_id):
+            async with (
+                service.client() as client,
+                client.stream("POST", "/chat/stream", json={"message": "Go"}) as response,
+            ):
+                other_id = response.headers["x-session-id"]
+                async with asyncio.timeout(10):
+                    async for batch in watcher.batches():
+                        both = {session_id, other_id}
+                        if any(both <= getattr(event, "answering_elsewhere", set()) for event in batch):
+                            break
+            service.process.kill()
+            await service.process.wait()
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await (await manager.send(other_id, "Again", alone=True)).wait()
+            except SessionBusyError:
+                await asyncio.sleep(0.001)
+            else:
+                break
     await interrupted_in(tmp_path / "of_the_other.db", session_id)
     await archive.aclose()
     await manager.aclose()
