@@ -18,6 +18,7 @@ from brim.core.errors import SettingsError
 
 COMMAND_TIMEOUT_S = 10.0
 _LARGEST_KEY_BYTES = 16_384
+_LAST_WORDS_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +48,10 @@ class KeySource:
         else:
             what, said = "printed", await self._printed()
         try:
-            return checked_key(said.decode())
+            return checked_key(said.decode("utf-8-sig"))
         except ValueError:
             raise SettingsError(
-                f"{self.place} {what} no usable key.", hint=f"A key is {KEY_WORDS}."
+                f"{self.place} {what} no usable key{_reason(said)}.", hint=f"A key is {KEY_WORDS}."
             ) from None
 
     def is_there(self) -> bool:
@@ -74,7 +75,8 @@ class KeySource:
         """Run the command, without a shell, and return what it prints."""
         arguments = split_command(self.command)
         try:
-            process = await asyncio.create_subprocess_exec(
+            transport, printed = await asyncio.get_running_loop().subprocess_exec(
+                _Printed,
                 *arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -85,22 +87,53 @@ class KeySource:
             raise SettingsError(f"{self.place} cannot be run: {error.strerror}.") from None
         try:
             async with asyncio.timeout(COMMAND_TIMEOUT_S):
-                said, _ = await process.communicate()
+                await printed.over.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_S):
+                    await printed.shut.wait()
+            code = transport.get_returncode()
         except TimeoutError:
             raise SettingsError(
                 f"{self.place} printed no key within {COMMAND_TIMEOUT_S:g} s.",
                 hint="Run it in a terminal: it may be waiting for a password.",
             ) from None
         finally:
-            if process.returncode is None:
-                _end(process.pid)
-                await process.wait()
-        if process.returncode:
+            if transport.get_returncode() is None:
+                _end(transport.get_pid())
+                await printed.ended.wait()
+            transport.close()
+        if code:
             raise SettingsError(
-                f"{self.place} failed with exit code {process.returncode}.",
+                f"{self.place} failed with exit code {code}.",
                 hint="Run it in a terminal to see why.",
             )
-        return said[:_LARGEST_KEY_BYTES]
+        return bytes(printed.said)
+
+
+class _Printed(asyncio.SubprocessProtocol):
+    """What a command prints, as far as that can be a key."""
+
+    def __init__(self) -> None:
+        self.said = bytearray()
+        self.over = asyncio.Event()
+        """The command has ended, or has printed more than any key has."""
+        self.ended = asyncio.Event()
+        self.shut = asyncio.Event()
+        """Nothing more can come. What the command has left running may keep its output open for good."""
+
+    def pipe_data_received(self, _fd: int, data: bytes) -> None:
+        room = _LARGEST_KEY_BYTES + 1 - len(self.said)
+        self.said += data[:room]
+        if len(self.said) > _LARGEST_KEY_BYTES:
+            self.over.set()
+            self.shut.set()
+
+    def pipe_connection_lost(self, _fd: int, _error: Exception | None) -> None:
+        self.shut.set()
+
+    def process_exited(self) -> None:
+        self.ended.set()
+        self.over.set()
 
 
 KEY_WORDS = "printable ASCII characters without a space"
@@ -113,6 +146,8 @@ def checked_key(text: str) -> SecretStr:
         ValueError: the text is no key.
     """
     key = text.strip()
+    if len(key) > _LARGEST_KEY_BYTES:
+        raise ValueError("too long for a key")
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise ValueError("not a key")
     return SecretStr(key)
@@ -130,6 +165,15 @@ def split_command(command: str) -> Sequence[str]:
     return arguments
 
 
+def _reason(said: bytes) -> str:
+    """Return what is wrong with it, as far as that tells nothing of it."""
+    if not said.strip():
+        return ": nothing is there"
+    if len(said) > _LARGEST_KEY_BYTES:
+        return f": there are more than {_LARGEST_KEY_BYTES:,} bytes"
+    return ": there are several lines" if b"\n" in said.strip() else ""
+
+
 def _start_of(file: Path, place: str) -> bytes:
     try:
         if not file.is_file():
@@ -137,7 +181,7 @@ def _start_of(file: Path, place: str) -> bytes:
                 f"{place} names no file: {file} {'is none' if file.exists() else 'is not there'}."
             )
         with file.open("rb") as opened:
-            return opened.read(_LARGEST_KEY_BYTES)
+            return opened.read(_LARGEST_KEY_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"{place} cannot be read ({file}): {error.strerror}.") from None
 

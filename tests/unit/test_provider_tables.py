@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -247,8 +248,12 @@ async def test_no_shell_reads_the_command(tmp_path: Path) -> None:
     ("code", "words"),
     [
         (f'import sys; print("{KEY}"); sys.exit(3)', "exit code 3"),
-        ("print()", "printed no usable key"),
-        (f'print("{KEY}"); print("and more")', "printed no usable key"),
+        ("print()", "printed no usable key: nothing is there"),
+        (f'print("{KEY}"); print("and more")', "printed no usable key: there are several lines"),
+        (
+            f'while True: print("{KEY}" * 1000, end="")',
+            "printed no usable key: there are more than 16,384 bytes",
+        ),
         ('import sys; sys.stdout.buffer.write(b"\\xff")', "printed no usable key"),
     ],
 )
@@ -258,6 +263,19 @@ async def test_a_command_that_gives_none(code: str, words: str) -> None:
     assert words in caught.value.sentence
     assert KEY not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+async def test_a_command_may_leave_a_program_running_that_keeps_its_output_open() -> None:
+    began = time.monotonic()
+    code = f'import subprocess as s, sys; print(s.Popen(["sleep", "60"]).pid, end="-{KEY}")'
+    key = (await _command(code).fetch()).get_secret_value()
+    child, _, printed = key.partition("-")
+    try:
+        assert printed == KEY
+        assert time.monotonic() - began < keys.COMMAND_TIMEOUT_S / 2
+        os.kill(int(child), 0)
+    finally:
+        os.kill(int(child), signal.SIGKILL)
 
 
 async def test_a_command_that_is_not_there() -> None:
@@ -300,3 +318,16 @@ async def test_a_file_holds_the_key(tmp_path: Path) -> None:
     assert KEY not in str(caught.value)
     with pytest.raises(SettingsError, match="is none"):
         await KeySource(place="the file", file=tmp_path).fetch()
+
+
+async def test_a_file_of_an_editor_that_marks_its_text_holds_the_key(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(b"\xef\xbb\xbf" + KEY.encode() + b"\r\n")
+    assert await KeySource(place="the file", file=file).fetch() == SecretStr(KEY)
+
+
+async def test_a_large_file_is_no_key_and_no_part_of_it_is_sent(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("k" * 100_000)
+    with pytest.raises(SettingsError, match="no usable key: there are more than 16,384 bytes"):
+        await KeySource(place="the file", file=file).fetch()
