@@ -254,7 +254,10 @@ def _bad_request(answer: Answer, asked: Asked) -> errors.AgentError:
         "Check the settings, or switch to another model.",
     )
     if answer.status == 404 or names_no_model(answer):
-        what, hint = f"does not know {asked.model}", "See `brim models` for what can be used."
+        what, hint = (
+            f"does not know {asked.model}",
+            "F4 in the app, or `brim models`, lists what can be used.",
+        )
         if not asked.is_own and not names_no_model(answer):
             hint = f"{hint} A base URL usually ends in /v1."
     return errors.BadRequestError(

@@ -47,7 +47,7 @@ def model_id(name: str, *, servers: Collection[str], has_own_server: bool) -> st
 
 def _unknown(name: str, provider: str, providers: tuple[str, ...]) -> AgentError:
     known = ", ".join(providers[:-1])
-    hint = "See `brim models` for what can be used."
+    hint = "F4 in the app, or `brim models`, lists what can be used."
     if not name:
         return AgentError("No model is named.", hint=hint)
     if name.rstrip(":") in providers:

@@ -42,6 +42,7 @@ from brim.core.gathering import check_together
 from brim.core.parameters import Parameters
 from brim.core.paths import Paths, expanded
 from brim.core.sessions import SessionManager
+from brim.core.stop_reasons import stop_words
 from brim.core.text import visible_line
 from brim.core.turns import Turn
 from brim.core.types import CleanupReceipt, Message, Session, Status
@@ -282,6 +283,8 @@ class _Asking:
             return self._code
         if answer.failure is not None:
             complain(answer.failure.sentence, answer.failure.hint)
+        elif not self._question.as_json and (why := stop_words(answer)):
+            complain(f"The answer ends here: {why}.")
         return DONE if answer.status is Status.COMPLETE else FAILED
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.cli import BRIM, ECHO, brim, brim_json, here_json, read_terminal, write_agents
 
+_CUT_OFF = "The answer ends here: cut off at 5 tokens, the longest answer allowed.\n"
+
 
 def _start(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
     return subprocess.Popen(
@@ -78,6 +80,14 @@ def test_json_is_one_document_with_all_that_is_known() -> None:
     }
     shown = here_json("show", document["session_id"])
     assert shown["messages"][-1]["id"] == document["message_id"]
+
+
+def test_an_answer_that_was_cut_off_is_said_to_be() -> None:
+    write_agents()
+    done = brim("ask", "--agent", "agents:Hostile", "go")
+    assert done.returncode == 0
+    assert done.stderr == _CUT_OFF
+    assert brim("ask", "--agent", "agents:Hostile", "go", "--json").stderr == ""
 
 
 def test_a_session_goes_on_with_its_history_model_and_system_prompt() -> None:
@@ -204,7 +214,8 @@ def test_on_a_terminal_nothing_of_the_answer_acts() -> None:
     os.close(slave)
     text = read_terminal(master)
     _, said = process.communicate(timeout=40)
-    assert (process.returncode, said) == (0, "")
+    assert process.returncode == 0
+    assert said == _CUT_OFF
     assert text == "␛]52;c;QQ==␇ red ␛[31m \ufffd2J \ufffd [/foo]\n␀ end \ufffd\n"
 
 

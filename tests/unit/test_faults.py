@@ -240,7 +240,7 @@ def test_a_model_that_a_server_does_not_know(status: int, body: object) -> None:
     error = fault(status, body)
     assert isinstance(error, errors.BadRequestError)
     assert "does not know gpt-9" in error.sentence
-    assert error.hint == "See `brim models` for what can be used."
+    assert error.hint == "F4 in the app, or `brim models`, lists what can be used."
 
 
 def test_what_a_server_sent_as_an_event_is_quoted_without_its_wrapping() -> None:
