@@ -14,7 +14,7 @@ from brim.cli.output import write, write_json, write_table
 from brim.core.config_file import ConfigFile, Edit
 from brim.core.edits import edits_of, is_secret
 from brim.core.errors import SettingsError
-from brim.core.kept_keys import Keeper, keep
+from brim.core.kept_keys import Keeper, KeptKey, keep, kept_key
 from brim.core.keys import KEY_WORDS, checked_key
 from brim.core.paths import Paths
 from brim.core.places import PROVIDERS, Source, variable, without_secrets
@@ -65,6 +65,10 @@ def set_value(name: str, value: str, *, keeper: str | None = None) -> int:
     """
     if value == _STANDARD_INPUT:
         value = _read_value(name)
+        if not value.strip() and is_secret(name):
+            raise SettingsError(
+                f"No key came, so {name} is left as it is.", hint=f"`brim config unset {name}` takes it out."
+            )
     elif value.strip() and is_secret(name):
         raise SettingsError(
             f"{name} is not taken as an argument, which would stay in the history of your shell.",
@@ -87,12 +91,32 @@ def unset(name: str) -> int:
 
 def _change(paths: Paths, edits: tuple[Edit, ...], is_set: str) -> int:
     paths.make()
-    ConfigFile(paths.config_file).change(*edits)
+    file = ConfigFile(paths.config_file)
+    before = _kept_keys(file, paths, edits)
+    file.change(*edits)
+    left = [key for key in before if key not in _kept_keys(file, paths, edits)]
     settings = load_settings(paths)
-    complain(*settings.warnings)
+    complain(*settings.warnings, *(asyncio.run(_take_away(key)) for key in left))
     if is_set in Settings.model_fields:
         _tell_if_hidden(settings, is_set)
     return DONE
+
+
+def _kept_keys(file: ConfigFile, paths: Paths, edits: tuple[Edit, ...]) -> list[KeptKey]:
+    """Return the keys of brim's own keeping that the tables lead to which the edits are about."""
+    names = dict.fromkeys(edit.path[1] for edit in edits if edit.path[0] == PROVIDERS and len(edit.path) > 1)
+    found = (kept_key(name, file.table(PROVIDERS, name), paths.config) for name in names)
+    return [key for key in found if key is not None]
+
+
+async def _take_away(key: KeptKey) -> str:
+    """Take away a key that no table leads to any more, and say so."""
+    try:
+        was = await key.read()
+        await key.put(None)
+    except SettingsError as error:
+        return f"The key stays in {key.place}: {error.sentence}"
+    return "" if was is None else f"The key is taken away too: it was in {key.place}."
 
 
 def _read_value(name: str) -> str:

@@ -247,3 +247,33 @@ def test_keep_is_for_keys_that_are_keys(name: str, text: str) -> None:
     assert done.returncode == 2
     assert "key" in done.stderr
     assert text not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["openai_api_key", "providers.groq.api_key"])
+def test_a_pipe_that_brings_no_key_leaves_the_one_that_is_there(name: str) -> None:
+    assert here("config", "set", name, "-", text=f"{_KEY}\n").returncode == 0
+    before = _file().read_text()
+    done = here("config", "set", name, "-", text="")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"No key came, so {name} is left as it is." in done.stderr
+    assert _file().read_text() == before
+
+
+@pytest.mark.parametrize("name", ["providers.groq", "providers.groq.key_file"])
+def test_a_key_of_its_own_keeping_goes_with_what_led_to_it(name: str) -> None:
+    here("config", "set", "providers.groq.api_key", "-", "--keep", "file", text=f"{_KEY}\n")
+    holds = _file().parent / "keys" / "groq"
+    assert holds.exists()
+    done = here("config", "unset", name)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == f"The key is taken away too: it was in {holds}.\n"
+    assert not holds.exists()
+
+
+def test_a_key_file_of_a_person_stays_when_its_provider_goes(tmp_path: Path) -> None:
+    key = tmp_path / "mine"
+    key.write_text(f"{_KEY}\n")
+    here("config", "set", "providers.groq.key_file", str(key))
+    done = here("config", "unset", "providers.groq")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert key.read_text() == f"{_KEY}\n"
