@@ -150,6 +150,21 @@ async def test_what_cannot_be_used_says_why_and_is_not_taken(tmp_path: Path, ser
         assert app.chat.controller.model == SMALL
 
 
+async def test_a_provider_without_models_says_all_of_why(tmp_path: Path, servers: Servers) -> None:
+    why = (
+        "The server at llm.example.com refused the key: “Incorrect API key provided, ask the team”. Check it."
+    )
+    async with brim(tmp_path, servers, size=(80, 24)) as (app, pilot):
+        await opened(app, pilot)
+        servers.answer(ModelInfo(id=SMALL), ModelInfo(id="work:*", unavailable=why), last=True)
+        await sees(app, pilot, "work  The server at")
+        assert "Check it." not in screen_text(app)
+        await pilot.press(*"work")
+        await sees(app, pilot, "Check it.")
+        await pilot.press("ctrl+u", *"smol")
+        await wait_until(pilot, lambda: "Check it." not in screen_text(app))
+
+
 async def test_a_click_takes_a_model(tmp_path: Path, servers: Servers) -> None:
     async with brim(tmp_path, servers) as (app, pilot):
         await opened(app, pilot)

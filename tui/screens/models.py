@@ -131,9 +131,14 @@ class ModelPickerScreen(ModalScreen[str | None]):
     def _moved(self) -> None:
         row = self.models.cursor
         facts = self.query_one("#models-facts", Static)
-        facts.set_class(row is not None and bool(row.model.unavailable), "-unavailable")
+        silent = next((line for line in self._rows.lines if line.note), None) if row is None else None
+        facts.set_class(
+            silent is not None or (row is not None and bool(row.model.unavailable)), "-unavailable"
+        )
+        facts.set_class(silent is not None, "-whole")
         if row is None:
-            facts.update("")
+            told = f"{visible_line(silent.text)}\n{visible_line(silent.note)}" if silent is not None else ""
+            facts.update(Content(told))
             return
         name = title_of(row.provider) if row.is_whole else row.model.id
         words = row.model.unavailable or row.facts() or "Nothing is known of it."
