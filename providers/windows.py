@@ -62,6 +62,10 @@ class Served:
     """Whether it sees images."""
 
 
+_NO_NAMES = ("", "*")
+"""Where a model should be named. A star stands for all of a provider's models."""
+
+
 async def served_models(
     base_url: str, headers: Mapping[str, str], *, timeout_s: float = PROBE_TIMEOUT_S
 ) -> list[ServedModel] | None:
@@ -87,7 +91,8 @@ async def served_models(
     return [
         ServedModel(name, windows.get(name) or _window(entry))
         for entry in entries
-        if (name := text(entry.get("id"))) and studio.get(name, {}).get("type") != "embeddings"
+        if (name := text(entry.get("id"))).strip() not in _NO_NAMES
+        and studio.get(name, {}).get("type") != "embeddings"
     ]
 
 

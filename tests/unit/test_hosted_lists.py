@@ -477,3 +477,10 @@ async def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPat
         assert b"Basic bWU6cEBzcw==" in head
         assert KEY.encode() not in head
     assert len(heads) == 1
+
+
+async def test_what_names_no_model_is_left_out(server: ScriptedServer) -> None:
+    names = ["", "  ", "*", None, 42, "one model", "*two*"]
+    server.pages["/v1/models"] = {"data": [{"id": name} for name in names]}
+    listed = await served_models(server.openai_url, {})
+    assert [model.name for model in listed or ()] == ["one model", "*two*"]
