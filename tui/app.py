@@ -7,6 +7,7 @@ import gc
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -16,6 +17,7 @@ from textual.app import App
 from brim import themes
 from brim.core.text import visible
 from brim.tui import crash
+from brim.tui.behind import work_behind
 from brim.tui.ending import Watchdog, catch_hangup, catch_signals, in_time
 from brim.tui.gate import ControlGate
 from brim.tui.screens.chat import ChatScreen
@@ -249,7 +251,7 @@ class BrimApp(App[None]):
     def copy_to_clipboard(self, text: str) -> None:
         """Copy through the terminal and, where there is one, the platform's tool, and say so."""
         super().copy_to_clipboard(text)
-        self.run_worker(self._copied(text), group="clipboard", exclusive=True)
+        work_behind(self, partial(self._copied, text), group="clipboard", exclusive=True)
 
     async def _copied(self, text: str) -> None:
         from brim.tui import clipboard

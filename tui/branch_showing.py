@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from brim.core.errors import BrimError
+from brim.tui.behind import work_behind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +24,8 @@ _AROUND = 20
 def read_siblings(screen: ChatScreen, controller: ChatController) -> None:
     """Find out, behind everything else, which messages stand beside others."""
     if controller.session_id is not None:
-        reading = _read_siblings(screen, controller, controller.session_id)
-        screen.run_worker(reading, group="siblings", exclusive=True)
+        reading = partial(_read_siblings, screen, controller, controller.session_id)
+        work_behind(screen, reading, group="siblings", exclusive=True)
 
 
 async def _read_siblings(screen: ChatScreen, controller: ChatController, session_id: str) -> None:

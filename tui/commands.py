@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from brim.tui.behind import work_behind
 from brim.tui.library_commands import LibraryCommands
 from brim.tui.slash import Command, parse
 from brim.tui.tuning_commands import TuningCommands
@@ -30,7 +32,7 @@ class Commands(LibraryCommands, TuningCommands):
 
     def run(self, name: str, argument: str = "") -> None:
         """Begin an action, or one of the widgets' wishes that are named like one."""
-        self._screen.run_worker(self._carry_out(name, argument), group=f"command-{name}")
+        work_behind(self._screen, partial(self._carry_out, name, argument), group=f"command-{name}")
 
     def submit(self, text: str) -> None:
         """Take what was sent from the composer: a slash command or a message."""

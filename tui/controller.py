@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from brim.core.errors import BrimError
@@ -11,6 +12,7 @@ from brim.core.events import TurnFailed, TurnFinished, TurnStarted
 from brim.core.types import Message, OutlineRow, Session
 from brim.tui import bridge
 from brim.tui.beginning import Beginning
+from brim.tui.behind import work_behind
 from brim.tui.branch_showing import read_siblings, show_branch
 from brim.tui.elsewhere import Elsewhere
 from brim.tui.undoing import Undo, as_before
@@ -149,7 +151,7 @@ class ChatController:
             meter.set_mode(self.manager.cleanup_mode.value)
 
     def _watch(self, subscription: Subscription, view: bridge.ChatView) -> None:
-        self._screen.run_worker(bridge.watch(subscription, view), group="watch")
+        work_behind(self._screen, partial(bridge.watch, subscription, view), group="watch")
 
     # --- switching ------------------------------------------------------------------------------------
 
@@ -274,7 +276,7 @@ class ChatController:
         known, self.session = self.session, session
         self._show_totals()
         if known is None or (known.id, known.model) != (session.id, session.model):
-            self._screen.run_worker(self._meet(session.id), group="meet", exclusive=True)
+            work_behind(self._screen, partial(self._meet, session.id), group="meet", exclusive=True)
         if known is not None and (known.model, known.turns) != (session.model, session.turns):
             self._screen.drafts.weigh()
 

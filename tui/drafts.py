@@ -6,6 +6,7 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from brim.tui.behind import work_behind
 from brim.tui.slash import complete, parse
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class DraftKeeper:
         self._screen.commands.run("store_draft")
 
     def _weigh_soon(self) -> None:
-        self._screen.run_worker(self._weigh(), group="weigh", exclusive=True)
+        work_behind(self._screen, self._weigh, group="weigh", exclusive=True)
 
     async def _weigh(self) -> None:
         controller, draft = self._screen.controller, self._screen.composer.draft

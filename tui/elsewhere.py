@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brim.core.errors import BrimError, SessionNotFoundError
+from brim.tui.behind import work_behind
 
 if TYPE_CHECKING:
     from brim.core.types import Session
@@ -32,7 +33,7 @@ class Elsewhere:
         self._wants_look = True
         if not self._is_looking:
             self._is_looking = True
-            self._screen.run_worker(self._look(), group="elsewhere")
+            work_behind(self._screen, self._look, group="elsewhere")
 
     async def _look(self) -> None:
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from brim.core.sessions import SessionManager
 from brim.core.types import ModelInfo
 from brim.tui.actions import ACTIONS
 from brim.tui.app import BrimApp
+from brim.tui.behind import work_behind
 from brim.tui.commands import Commands
 from brim.tui.screens.chat import ChatScreen
 from brim.tui.screens.help import HelpScreen
@@ -305,3 +308,20 @@ async def test_the_keys_of_the_footer_can_be_clicked(tmp_path: Path) -> None:
     async with brim(tmp_path, Plain()) as (app, pilot):
         await pilot.click("KeyBar", offset=(2, 0))
         await wait_until(pilot, lambda: isinstance(app.screen, HelpScreen))
+
+
+async def test_work_that_is_called_off_before_it_begins_is_never_begun(tmp_path: Path) -> None:
+    done = []
+
+    async def work(name: str) -> None:
+        done.append(name)
+
+    async with brim(tmp_path, Plain()) as (app, pilot):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            for name in "abc":
+                work_behind(app, partial(work, name), group="tried", exclusive=True)
+            await wait_until(pilot, lambda: "c" in done)
+            gc.collect()
+        assert done == ["c"]
+        assert not told

@@ -175,7 +175,7 @@ async def test_the_files_of_a_draft_are_named_when_brim_is_opened_again(
         await app.chat.drafts.store()
     async with app_in(files, session=session) as (app, pilot):
         await sees(app, pilot, "≡ apple.py")
-        assert " tok" in str(app.chat.composer.border_title)
+        await wait_until(pilot, lambda: " tok" in str(app.chat.composer.border_title))
         assert app.chat.meter._draft_tokens > 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, getters, on, work
@@ -13,6 +14,7 @@ from textual.screen import Screen
 
 from brim.tui.actions import BY_ID, screen_bindings
 from brim.tui.attaching import Attaching
+from brim.tui.behind import work_behind
 from brim.tui.commands import Commands
 from brim.tui.drafts import DraftKeeper
 from brim.tui.editing import Editing
@@ -273,7 +275,9 @@ class ChatScreen(Screen[None]):
     @on(Transcript.PicturesWanted)
     def _pictures_wanted(self, event: Transcript.PicturesWanted) -> None:
         if self.brim.manager is not None:
-            self.run_worker(self.attaching.draw(self.brim.manager, event.message), group="pictures")
+            work_behind(
+                self, partial(self.attaching.draw, self.brim.manager, event.message), group="pictures"
+            )
 
     @on(Transcript.FileWanted)
     def _file_wanted(self, event: Transcript.FileWanted) -> None:

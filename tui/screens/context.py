@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, getters, on
@@ -26,6 +27,7 @@ from brim.core.events import (
     WindowCleaned,
 )
 from brim.core.timeline import timeline
+from brim.tui.behind import work_behind
 from brim.tui.context_table import ContextTable, Order, State
 from brim.tui.gauges import forecast, headline, short
 from brim.tui.widgets.context_list import ContextList
@@ -101,8 +103,8 @@ class ContextScreen(ModalScreen[str | None]):
     def on_mount(self) -> None:
         """Read the rows and watch for changes."""
         self._watched = self._manager.subscribe(self._session_id)
-        self.run_worker(self._watch(self._watched), group="watch")
-        self.run_worker(self._read(), group="read", exclusive=True)
+        work_behind(self, partial(self._watch, self._watched), group="watch")
+        work_behind(self, self._read, group="read", exclusive=True)
         self.rows.focus()
 
     def on_unmount(self) -> None:
@@ -135,7 +137,7 @@ class ContextScreen(ModalScreen[str | None]):
 
     def _read_again(self) -> None:
         self._is_due = False
-        self.run_worker(self._read(), group="read", exclusive=True)
+        work_behind(self, self._read, group="read", exclusive=True)
 
     async def _read(self) -> None:
         self._is_reading = True

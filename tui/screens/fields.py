@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on
@@ -17,6 +18,7 @@ from textual.widgets.option_list import Option
 
 from brim.core.errors import BrimError
 from brim.core.text import visible_line
+from brim.tui.behind import work_behind
 from brim.tui.pasted import typed
 from brim.tui.screens.asking import AskingScreen
 from brim.tui.widgets.header import cut
@@ -143,7 +145,7 @@ class FieldsScreen(ModalScreen[None]):
         if field is None:
             return
         if field.is_chosen or field.has_several_lines:
-            self.run_worker(self._ask(field), group="ask", exclusive=True)
+            work_behind(self, partial(self._ask, field), group="ask", exclusive=True)
             return
         self.value.disabled = False
         self.value.value = typed(field.set_here)

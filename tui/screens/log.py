@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -21,6 +22,7 @@ from textual.widgets import Input
 from brim.core.log_file import LEVELS, log_files
 from brim.core.log_lines import LogEntry, LogFilter, LogTail, entries_back
 from brim.core.text import visible_line
+from brim.tui.behind import work_behind
 from brim.tui.widgets.log_list import LogList
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ class LogScreen(ModalScreen[None]):
     def _read_anew(self) -> None:
         self.rows.clear()
         self._show_filter()
-        self.run_worker(self._begin(), group="log", exclusive=True)
+        work_behind(self, self._begin, group="log", exclusive=True)
 
     async def _begin(self) -> None:
         async with self._reading:
@@ -130,11 +132,11 @@ class LogScreen(ModalScreen[None]):
     @on(LogList.WantsOlder)
     def _go_back(self) -> None:
         if self._has_older and not self._reading.locked():
-            self.run_worker(self._read_older(), group="log")
+            work_behind(self, self._read_older, group="log")
 
     def _look(self) -> None:
         if self._tail is not None and not self._reading.locked():
-            self.run_worker(self._read_newer(self._tail), group="log")
+            work_behind(self, partial(self._read_newer, self._tail), group="log")
 
     async def _read_newer(self, tail: LogTail) -> None:
         async with self._reading:

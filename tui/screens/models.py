@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from brim.core.text import visible_line
+from brim.tui.behind import work_behind
 from brim.tui.model_rows import ModelRows, title_of
 from brim.tui.widgets.model_list import ModelList, head
 
@@ -87,7 +88,7 @@ class ModelPickerScreen(ModalScreen[str | None]):
     def on_mount(self) -> None:
         """Show what is known, and ask for the rest."""
         self.models.changed()
-        self.run_worker(self._listen(), group="models")
+        work_behind(self, self._listen, group="models")
 
     def on_resize(self) -> None:
         """Draw the heads of the columns where the columns are."""

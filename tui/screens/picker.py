@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -16,6 +17,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from brim.core.text import visible_line
+from brim.tui.behind import work_behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class PickerScreen(ModalScreen[str | None]):
 
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:
-        self.run_worker(self._fill(event.value), group="fill", exclusive=True)
+        work_behind(self, partial(self._fill, event.value), group="fill", exclusive=True)
 
     async def _fill(self, text: str) -> None:
         choices = await self._load(text)

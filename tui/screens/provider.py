@@ -19,6 +19,7 @@ from brim.core.places import without_secrets
 from brim.core.preferences import KeyPlace, Preferences, ProviderDraft
 from brim.core.presets import PRESETS, Kind
 from brim.core.text import visible_line
+from brim.tui.behind import work_behind
 from brim.tui.screens.deciding import DecidingScreen
 from brim.tui.screens.picker import Choice
 
@@ -137,7 +138,7 @@ class ProviderScreen(ModalScreen[str | None]):
         else:
             self.url.focus()
         self._begun = self._draft
-        self.run_worker(self._leave_out_keyring(), group="keyring")
+        work_behind(self, self._leave_out_keyring, group="keyring")
 
     @property
     def _base_url(self) -> str:
@@ -210,7 +211,7 @@ class ProviderScreen(ModalScreen[str | None]):
 
     def action_test(self) -> None:
         """Ask the server for its models."""
-        self.run_worker(self._test(), group="do", exclusive=True)
+        work_behind(self, self._test, group="do", exclusive=True)
 
     async def _test(self) -> None:
         draft = self._draft
@@ -224,7 +225,7 @@ class ProviderScreen(ModalScreen[str | None]):
 
     def action_save(self) -> None:
         """Save it and put it in force."""
-        self.run_worker(self._save(), group="do", exclusive=True)
+        work_behind(self, self._save, group="do", exclusive=True)
 
     async def _save(self) -> None:
         draft = self._draft
@@ -243,7 +244,7 @@ class ProviderScreen(ModalScreen[str | None]):
         self.dismiss(f"{saved} {key}".strip())
 
     def _remove(self) -> None:
-        self.run_worker(self._removed(), group="do", exclusive=True)
+        work_behind(self, self._removed, group="do", exclusive=True)
 
     async def _removed(self) -> None:
         try:
@@ -258,7 +259,7 @@ class ProviderScreen(ModalScreen[str | None]):
         if self._draft == self._begun:
             self.dismiss(None)
         else:
-            self.run_worker(self._ask_to_leave(), group="do", exclusive=True)
+            work_behind(self, self._ask_to_leave, group="do", exclusive=True)
 
     async def _ask_to_leave(self) -> None:
         choices = [Choice("save", "Save"), Choice("drop", "Leave without saving")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, getters, on
@@ -21,6 +22,7 @@ from brim.core.preferences import AT_NEXT_START, Preferences
 from brim.core.presets import PRESETS
 from brim.core.settings import Settings, must_be
 from brim.core.text import visible_line
+from brim.tui.behind import work_behind
 from brim.tui.pasted import typed
 from brim.tui.screens.asking import AskingScreen
 from brim.tui.screens.picker import Choice, PickerScreen, among
@@ -178,7 +180,7 @@ class SettingsScreen(ModalScreen[None]):
     # --- servers --------------------------------------------------------------------------------------
 
     def _look_at_servers(self) -> None:
-        self.run_worker(self._looked_at(), group="servers", exclusive=True)
+        work_behind(self, self._looked_at, group="servers", exclusive=True)
 
     async def _looked_at(self) -> None:
         listed = self._preferences.listed()
@@ -224,7 +226,7 @@ class SettingsScreen(ModalScreen[None]):
         if row is None:
             return
         if row.is_provider or _is_key(row.name) or row.name in (*_MODELS, *_LONG) or self._choices(row.name):
-            self.run_worker(self._ask(row), group="ask", exclusive=True)
+            work_behind(self, partial(self._ask, row), group="ask", exclusive=True)
         else:
             self._type(row)
 

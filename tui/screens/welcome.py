@@ -11,6 +11,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from brim.tui.behind import work_behind
+
 if TYPE_CHECKING:
     from brim.core.sessions import SessionManager
 
@@ -63,7 +65,7 @@ class WelcomeScreen(ModalScreen[str | None]):
     async def action_check(self) -> None:
         """Look again for a model that can be used."""
         self.query_one("#found", Static).update("Looking …")
-        self.run_worker(self._check(), exclusive=True)
+        work_behind(self, self._check, exclusive=True)
 
     async def _check(self) -> None:
         model = await self._manager.default_model()

@@ -15,6 +15,7 @@ from textual.worker import Worker
 
 from brim.core.errors import BrimError
 from brim.core.text import visible_line
+from brim.tui.behind import work_behind
 
 Say = Callable[[str], None]
 Work = Callable[[Say, Say], Awaitable[Sequence[str]]]
@@ -63,7 +64,7 @@ class WorkingScreen(ModalScreen[str]):
 
     def on_mount(self) -> None:
         """Begin."""
-        self._worker = self.run_worker(self._do(), exit_on_error=True)
+        self._worker = work_behind(self, self._do)
 
     @property
     def is_done(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,6 +19,7 @@ from textual.strip import Strip
 from textual.worker import WorkerCancelled
 
 from brim.core.text import visible_line
+from brim.tui.behind import work_behind
 from brim.tui.search_rows import FoundLine, lay_out, order
 from brim.tui.widgets.header import cut
 
@@ -110,7 +112,7 @@ class SearchHits(ScrollView, can_focus=True):
             self._take([])
             return
         self.display = True
-        self.run_worker(self._read(self._results, is_first=True), group="hits", exclusive=True)
+        work_behind(self, partial(self._read, self._results, is_first=True), group="hits", exclusive=True)
 
     async def _read(self, results: Results, *, is_first: bool = False) -> None:
         from brim.core.errors import BrimError
@@ -177,7 +179,7 @@ class SearchHits(ScrollView, can_focus=True):
             return
         if self.scroll_offset.y + self.size.height + _AHEAD > len(self._lines):
             self._is_reading = True
-            self.run_worker(self._read(results), group="hits", exclusive=True)
+            work_behind(self, partial(self._read, results), group="hits", exclusive=True)
 
     # --- keys and mouse -------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from textual import events, on
@@ -13,6 +14,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input
 
+from brim.tui.behind import work_behind
 from brim.tui.widgets import session_rows_view
 from brim.tui.widgets.search_hits import Look, SearchHits
 from brim.tui.widgets.session_rows_view import SessionRowsView
@@ -250,7 +252,7 @@ class SessionList(Vertical):
 
     def _run(self, read: Callable[[], Awaitable[None]], group: str) -> None:
         """Read in place of what the group is reading; what cannot be read is said, and the list stays as it is."""
-        self.run_worker(self._told(read), group=group, exclusive=True)
+        work_behind(self, partial(self._told, read), group=group, exclusive=True)
 
     async def _told(self, read: Callable[[], Awaitable[None]]) -> None:
         from brim.core.errors import BrimError

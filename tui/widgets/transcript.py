@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from textual.actions import SkipAction
 
+from brim.tui.behind import work_behind
 from brim.tui.pacing import Pacer
 from brim.tui.widgets.transcript_branches import TranscriptBranches, View
 from brim.tui.widgets.transcript_column import MOVE_BUDGET_S
@@ -264,7 +265,7 @@ class Transcript(TranscriptFinding, TranscriptBranches, TranscriptFiles, can_foc
         if entry is not None and (view := model.views.get(entry)) is not None:
             self._read_left(view)
         if touched and model.source is not None:
-            self.run_worker(self._reread_marks(model, touched), group="marks")
+            work_behind(self, partial(self._reread_marks, model, touched), group="marks")
 
     async def _reread_marks(self, model: TranscriptModel, ids: Sequence[str]) -> None:
         """Read again what a cleanup did to messages: some may have been brought back before or since."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from textual.actions import SkipAction
 from textual.message import Message
 from textual.worker import WorkerCancelled
 
+from brim.tui.behind import work_behind
 from brim.tui.widgets.transcript_column import MOVE_BUDGET_S
 from brim.tui.widgets.transcript_find import Finder, Hit
 from brim.tui.widgets.transcript_keys import TranscriptKeys
@@ -46,7 +48,7 @@ class TranscriptFinding(TranscriptKeys):
             view = model.views.get(entry)
             self.finder.look(entry, view.content if view else model.messages[entry].content)
         self.refresh(self.size.region)
-        self.run_worker(self._find_everywhere(self.finder), group="finding", exclusive=True)
+        work_behind(self, partial(self._find_everywhere, self.finder), group="finding", exclusive=True)
 
     async def show_hit(self, message_id: str, text: str, place: int) -> bool:
         """Go to ``text`` in a message, near the character ``place`` of it, and mark it there and everywhere else.

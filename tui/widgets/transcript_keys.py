@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.timer import Timer
 
 from brim.core.text import visible
+from brim.tui.behind import work_behind
 from brim.tui.widgets.message_view import MessageView
 from brim.tui.widgets.transcript_paint import LinePainter
 from brim.tui.widgets.transcript_view import TranscriptView
@@ -223,7 +224,7 @@ class TranscriptKeys(TranscriptView):
         """Copy what is selected; returns whether something is."""
         if not self.selector.has_text:
             return False
-        self.run_worker(self._copy_selected(), group="copying", exclusive=True)
+        work_behind(self, self._copy_selected, group="copying", exclusive=True)
         return True
 
     async def _copy_selected(self) -> None:

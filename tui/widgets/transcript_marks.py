@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.message import Message
 
+from brim.tui.behind import work_behind
 from brim.tui.widgets.message_receipt import FOLD, LISTED
 from brim.tui.widgets.message_view import MessageView
 from brim.tui.widgets.transcript_keys import TranscriptKeys, key
@@ -68,7 +70,7 @@ class TranscriptMarks(TranscriptKeys):
     def _read_left(self, view: MessageView) -> None:
         """Read the messages that an unfolded receipt lists."""
         if FOLD in view.unfolded and view.receipt.left is None and view.message.receipt is not None:
-            self.run_worker(self._show_left(view, view.message.receipt), group="texts")
+            work_behind(self, partial(self._show_left, view, view.message.receipt), group="texts")
 
     async def _show_left(self, view: MessageView, receipt: CleanupReceipt) -> None:
         from brim.core.errors import BrimError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from textual import events
@@ -16,6 +17,7 @@ from textual.theme import Theme
 from textual.types import CallbackType
 from textual.worker import Worker
 
+from brim.tui.behind import work_behind
 from brim.tui.selection import snap
 from brim.tui.viewport import Anchor
 from brim.tui.widgets.message_lines import line_of
@@ -106,7 +108,9 @@ class TranscriptView(ScrollView):
         if len(first) == self.column.model.count:
             self.column.take_estimates(first)
         else:
-            self.run_worker(self._estimate_slowly(first, slices), group="estimates", exclusive=True)
+            work_behind(
+                self, partial(self._estimate_slowly, first, slices), group="estimates", exclusive=True
+            )
 
     async def _estimate_slowly(self, first: list[int], slices: Iterator[list[int]]) -> None:
         heights = first
@@ -231,7 +235,7 @@ class TranscriptView(ScrollView):
         if model.source is None or (self._fetcher is not None and self._fetcher.is_running):
             return
         if not model.has_outline or self._wanted():
-            self._fetcher = self.run_worker(self._read(), group="texts", exit_on_error=True)
+            self._fetcher = work_behind(self, self._read, group="texts")
 
     async def _read(self) -> None:
         """Read the outline, then texts, until all is here that is near the view."""
