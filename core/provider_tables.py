@@ -49,6 +49,8 @@ KEY_FIELDS = ("key_env", "key_command", "key_file", "key_keyring", "api_key")
 _LACKS = {"no_stream_options": "stream_options", "no_temperature": "temperature", "no_system": "system"}
 _OURS = ("model", "messages", "input", "instructions", "system", "stream", "stream_options", "store")
 """Fields of a request that are not a person's to set."""
+_HTTP_HEADERS = frozenset({"connection", "content-length", "content-type", "transfer-encoding"})
+"""Headers that follow from the request itself."""
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
 
 
@@ -349,7 +351,11 @@ def _is_number(value: object, most: float) -> bool:
 
 def _are_headers(value: object) -> bool:
     return isinstance(value, dict) and all(
-        _HEADER.fullmatch(name) and isinstance(said, str) and said.isascii() and said.isprintable()
+        _HEADER.fullmatch(name)
+        and name.lower() not in _HTTP_HEADERS
+        and isinstance(said, str)
+        and said.isascii()
+        and said.isprintable()
         for name, said in value.items()
     )
 
@@ -368,7 +374,10 @@ FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "an entry of the system keyring as service/user, e.g. brim/work",
     ),
     "api_key": (_is_key, KEY_WORDS),
-    "headers": (_are_headers, "a table of header names and printable ASCII texts"),
+    "headers": (
+        _are_headers,
+        f"a table of header names and printable ASCII texts, without {', '.join(sorted(_HTTP_HEADERS))}",
+    ),
     "temperature": (lambda value: _is_number(value, 2), "a number from 0 to 2"),
     "top_p": (lambda value: _is_number(value, 1), "a number from 0 to 1"),
     "max_tokens": (lambda value: type(value) is int and value > 0, "a whole number above 0"),

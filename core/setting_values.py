@@ -89,7 +89,9 @@ CountOrZero = Annotated[int, _Bare, Field(ge=0), MustBe("a whole number, 0 or mo
 Seconds = Annotated[float, _Bare, Field(gt=0, allow_inf_nan=False), MustBe("a number of seconds above 0")]
 Temperature = Annotated[float, _Bare, Field(ge=0, le=2), MustBe(MUST_BE["temperature"])]
 TopP = Annotated[float, _Bare, Field(ge=0, le=1), MustBe(MUST_BE["top_p"])]
-Stop = Annotated[tuple[str, ...], BeforeValidator(_stop), MustBe(MUST_BE["stop"])]
+Stop = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_stop), MustBe(MUST_BE["stop"])
+]
 Seed = Annotated[int, _Bare, MustBe(MUST_BE["seed"])]
 Thinking = Annotated[Effort, _Bare, MustBe(MUST_BE["reasoning_effort"])]
 Share = Annotated[float, _Bare, Field(gt=0, le=1), MustBe("a share of the window, above 0 and at most 1")]

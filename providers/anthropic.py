@@ -86,7 +86,7 @@ class AnthropicServer(Server["AsyncAnthropic"]):
         # The SDK sends the key as a bearer token, which servers for the API's earlier versions do not read.
         headers = {} if self.is_own else {"X-Api-Key": self.key}
         http = anthropic.DefaultAsyncHttpxClient(
-            trust_env=not self.is_loopback, limits=self.connection_limits()
+            trust_env=not self.is_loopback, limits=self.connection_limits(), follow_redirects=False
         )
         return anthropic.AsyncAnthropic(
             api_key=self.key,

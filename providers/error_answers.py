@@ -71,6 +71,8 @@ class Answer:
     prompt_tokens: int | None
     window_tokens: int | None
     retry_after_s: float | None
+    location: str = ""
+    """Where else a server that redirects wants to be asked."""
 
 
 def read_answer(status: int | None, body: object, message: str, headers: Mapping[str, str]) -> Answer:
@@ -90,10 +92,11 @@ def read_answer(status: int | None, body: object, message: str, headers: Mapping
     if not isinstance(said, str):
         said = inner if isinstance(inner, str) else body if isinstance(body, str) else message
     kinds = {str(fields[name]) for name in ("type", "code") if fields.get(name) is not None}
-    if status is None or status < 400:
+    if status is None or status < 300:
         status = next((int(kind) for kind in kinds if re.fullmatch(r"[45]\d\d", kind)), None)
     prompt, window = _sizes(fields, said)
-    return Answer(status, frozenset(kinds), said, prompt, window, retry_after_s(headers, said))
+    retry = retry_after_s(headers, said)
+    return Answer(status, frozenset(kinds), said, prompt, window, retry, headers.get("location", ""))
 
 
 def is_overflow(answer: Answer) -> bool:

@@ -165,6 +165,7 @@ def from_answer(answer: Answer, asked: Asked) -> errors.AgentError:
         (bool(kinds & _REFUSED_KINDS), lambda answer, asked: refused(asked, answer.message)),
         (status == 408, lambda _, asked: _silent(asked, began=False)),
         (status >= 400, _bad_request),
+        (300 <= status < 400, _elsewhere),
     )
     for fits, error in meanings:
         if fits:
@@ -268,6 +269,15 @@ def _bad_request(answer: Answer, asked: Asked) -> errors.AgentError:
     )
 
 
+def _elsewhere(answer: Answer, asked: Asked) -> errors.AgentError:
+    return errors.BadRequestError(
+        f"{asked.name} sends requests on to another address{_quoted(answer.location, asked)}.",
+        hint="Set the base URL to where it leads: brim does not follow by itself, so that the key stays here.",
+        provider=asked.provider,
+        status=answer.status,
+    )
+
+
 def _overflow(answer: Answer, asked: Asked) -> errors.AgentError:
     prompt, window = answer.prompt_tokens, answer.window_tokens
     sizes = _quoted(answer.message, asked)
@@ -295,10 +305,15 @@ def _connection(cause: BaseException, asked: Asked, *, began: bool) -> errors.Ag
         case httpx2.TimeoutException():
             return _silent(asked, began=began)
         case httpx2.ConnectError() | httpx2.UnsupportedProtocol() | httpx2.ProxyError():
-            return _unreachable(str(cause), asked)
+            return _unreachable(plain_http(str(cause)), asked)
     if type(cause).__name__ == "APITimeoutError":
         return _silent(asked, began=began)
     return cut(asked, began=began)
+
+
+def plain_http(said: str) -> str:
+    """Return what OpenSSL says of a server that does not speak TLS in words, anything else as it is."""
+    return "it speaks http://, not https://" if "WRONG_VERSION_NUMBER" in said else said
 
 
 def _unreachable(why: str, asked: Asked) -> errors.AgentError:

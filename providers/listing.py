@@ -68,8 +68,10 @@ async def models_of(server: AnyServer) -> list[ModelInfo]:
     models = await served(server)
     if not models and server.provider == "anthropic":
         return await known("anthropic")
-    if models is not None:
+    if models:
         return models
+    if models is not None:
+        return [ModelInfo(id=f"{server.provider}:*", unavailable=f"{server.name} lists no models.")]
     from brim.providers.reaching import why_silent
 
     return [ModelInfo(id=f"{server.provider}:*", unavailable=(await why_silent(server)).sentence)]

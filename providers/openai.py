@@ -111,8 +111,9 @@ class OpenAIServer(Server["AsyncOpenAI"]):
         import openai
 
         # A proxy of the environment is for the network, not for this machine.
+        # Where a redirect leads, neither the key nor the prompt was meant to go.
         http = openai.DefaultAsyncHttpx2Client(
-            trust_env=not self.is_loopback, limits=self.connection_limits()
+            trust_env=not self.is_loopback, limits=self.connection_limits(), follow_redirects=False
         )
         return openai.AsyncOpenAI(
             api_key=self.key,

@@ -11,7 +11,7 @@ from brim.core.errors import AgentError, AuthenticationError, BadRequestError, C
 from brim.core.reached import Reached
 from brim.core.text import visible_line
 from brim.providers.error_answers import read_answer
-from brim.providers.faults import from_answer, redacted
+from brim.providers.faults import from_answer, plain_http, redacted
 from brim.providers.listing import AnyServer
 from brim.providers.windows import PROBE_TIMEOUT_S, Questions, RawAnswer, served_models
 
@@ -98,7 +98,7 @@ async def fetch_list(
 
 def _words(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return error.reason or "no secure connection can be made"
+        return plain_http(error.reason or "no secure connection can be made")
     if isinstance(error, OSError) and error.strerror:
         return error.strerror[:1].lower() + error.strerror[1:]
     return type(error).__name__

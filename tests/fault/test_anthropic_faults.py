@@ -418,3 +418,14 @@ async def test_nobody_at_the_address() -> None:
     error, _ = await failure(agent)
     assert isinstance(error, errors.ConnectionFailedError)
     await agent.aclose()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_neither_the_key_nor_the_prompt_follows_a_redirect(
+    server: ScriptedServer, agent: AnthropicAgent, status: int
+) -> None:
+    async with ScriptedServer() as other:
+        server.play(Reply(status, headers={"Location": f"{other.url}/v1/messages"}))
+        with pytest.raises(errors.BadRequestError, match="sends requests on to another address"):
+            await run(agent)
+        assert not other.connections

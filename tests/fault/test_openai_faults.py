@@ -484,3 +484,28 @@ async def test_agents_of_one_server_share_its_connections(server: ScriptedServer
         await agent.aclose()
     assert server.connections == 1
     await shared.aclose()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_neither_the_key_nor_the_prompt_follows_a_redirect(
+    server: ScriptedServer, agent: OpenAIAgent, status: int
+) -> None:
+    async with ScriptedServer() as other:
+        server.play(Reply(status, headers={"Location": f"{other.openai_url}/chat/completions"}))
+        error, _ = await failure(agent)
+        assert isinstance(error, errors.BadRequestError)
+        assert f"sends requests on to another address: “{other.openai_url}" in error.sentence
+        assert not error.retryable
+        assert not other.connections
+
+
+async def test_a_server_without_tls_is_told_from_one_that_is_away(server: ScriptedServer) -> None:
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as plain:
+        agent = make(server, base_url="https://{}:{}/v1".format(*plain.sockets[0].getsockname()))
+        error, _ = await failure(agent)
+        await agent.aclose()
+    assert "it speaks http://, not https://" in error.sentence

@@ -119,6 +119,7 @@ top_k = 40
         ('base_url = "http://x"\ntemperature = 3', 4, "a number from 0 to 2"),
         ('base_url = "http://x"\ntemperature = nan', 4, "a number from 0 to 2"),
         ('base_url = "http://x"\nheaders = { "X Y" = "1" }', 4, "headers is not right"),
+        ('base_url = "http://x"\nheaders = { content-length = "3" }', 4, "headers is not right"),
         ('base_url = "http://x"\nheaders = { X = "a\\nb" }', 4, "headers is not right"),
         ('base_url = "http://x"\nkey_command = "pass \'show"', 4, "this is no command"),
         ('base_url = "http://x"\nkey_env = "a b"', 4, "the name of an environment variable"),

@@ -195,6 +195,14 @@ async def test_the_list_begins_with_what_can_be_used(make: Make, monkeypatch: py
     assert {"local:smollm2", "scripted:demo"} <= by_id.keys()
 
 
+async def test_a_server_whose_list_is_empty_stands_in_the_list(make: Make, server: ScriptedServer) -> None:
+    server.pages["/v1/models"] = {"data": []}
+    models = await make(openai_base_url=server.openai_url).models()
+    (row,) = (model for model in models if model.id.startswith("openai:"))
+    assert row.id == "openai:*"
+    assert row.unavailable.endswith("lists no models.")
+
+
 async def test_the_list_of_a_server_of_ones_own(make: Make, server: ScriptedServer) -> None:
     models = await make(openai_base_url=server.openai_url).models()
     listed = {model.id: model.window_tokens for model in models if model.id.startswith("openai:")}

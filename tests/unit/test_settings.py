@@ -343,6 +343,12 @@ def test_the_example_names_every_variable_and_changes_nothing(paths: Paths) -> N
     assert _load(paths, dotenv=example) == Settings()
 
 
+def test_an_empty_stop_text_is_refused(paths: Paths) -> None:
+    paths.config_file.write_text('stop = ["", "a"]\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match="stop in config"):
+        load_settings(paths, environment={})
+
+
 def test_stop_texts_stand_in_a_variable_and_in_the_file(paths: Paths) -> None:
     paths.config_file.write_text('stop = ["a, b", "c"]\nreasoning_effort = "high"\n', encoding="utf-8")
     assert load_settings(paths, environment={}).parameters == Parameters(

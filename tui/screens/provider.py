@@ -46,6 +46,7 @@ _ENTRIES = {
     KeyPlace.PATH: ("File", "e.g. /run/secrets/llm_key"),
 }
 _NAMED = 4
+_NAME_CHARS = 40
 
 
 class ProviderScreen(ModalScreen[str | None]):
@@ -271,9 +272,13 @@ class ProviderScreen(ModalScreen[str | None]):
             self.dismiss(None)
 
 
+def _cut(name: str) -> str:
+    return name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS - 1]}…"
+
+
 def _words(reached: Reached, *, has_key: bool) -> str:
     count = len(reached.models)
-    named = ", ".join(visible_line(model) for model in reached.models[:_NAMED])
+    named = ", ".join(_cut(visible_line(model)) for model in reached.models[:_NAMED])
     more = f", and {count - _NAMED} more" if count > _NAMED else ""
     words = f"✓ {count} {'model' if count == 1 else 'models'}{f': {named}{more}' if named else ''}."
     if has_key and not reached.is_key_tested:
