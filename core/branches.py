@@ -119,9 +119,8 @@ class Branches:
     async def _move(self, session_id: str, head_id: str | None) -> Session:
         """Move the session's head; returns the session as it was."""
         async with self._turns.lock(session_id):
+            await self._turns.settled(session_id)
             session = await self._store.session(session_id)
-            if self._turns.is_busy(session_id):
-                raise BrimError("The answer is still being written.", hint="Stop it first, or wait.")
             await self._turns.not_elsewhere(session_id)
             await self._store.update_session(session_id, head_id=head_id)
             if session.head_id is not None:

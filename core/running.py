@@ -77,6 +77,7 @@ class TurnRunner:
         self._silence_s = silence_s
         self._live: dict[str, LiveAnswer] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closed: dict[str, asyncio.Event] = {}
         self._waiting: dict[str, list[Turn]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -96,9 +97,16 @@ class TurnRunner:
         """Return the ids of the sessions that are being answered."""
         return frozenset(self._live)
 
-    def is_busy(self, session_id: str) -> bool:
-        """Whether a turn of a session has not ended yet."""
-        return session_id in self._tasks
+    async def settled(self, session_id: str) -> None:
+        """Wait until a turn whose answer is whole has been closed.
+
+        Raises:
+            SessionBusyError: the answer is still being written.
+        """
+        if session_id in self._live:
+            raise SessionBusyError("The answer is still being written.", hint="Stop it first, or wait.")
+        if (closed := self._closed.get(session_id)) is not None:
+            await closed.wait()
 
     async def send(
         self,
@@ -121,14 +129,12 @@ class TurnRunner:
             self._admission.check_length(prompt.text)
         prompt = await self._loaded(prompt)
         async with self.lock(session_id):
+            if alone:
+                await self.settled(session_id)
             session = await self._store.session(session_id)
             await self._admission.look(session.model, prompt.attachments)
             turn = Turn(session_id)
             if alone:
-                if session_id in self._tasks:
-                    raise SessionBusyError(
-                        "The answer is still being written.", hint="Stop it first, or wait."
-                    )
                 session = session.model_copy(update={"queued": ()})
             if session_id not in self._tasks:
                 await self.not_elsewhere(session_id)
@@ -148,9 +154,8 @@ class TurnRunner:
     async def retry(self, session_id: str, *, cleanup: bool | None, over_budget: bool) -> Turn:
         """Ask again for the last prompt; see `SessionManager.retry`."""
         async with self.lock(session_id):
+            await self.settled(session_id)
             session = await self._store.session(session_id)
-            if session_id in self._tasks:
-                raise SessionBusyError("The answer is still being written.", hint="Stop it first.")
             prompt = next(
                 (m for m in reversed(await self._store.tail(session_id, limit=2)) if m.role == "user"), None
             )
@@ -326,6 +331,7 @@ class TurnRunner:
         self._publish(TurnStarted(session_id=session.id, prompt=prompt, answer=answer))
         task = asyncio.create_task(self._run(session, turn, live, request))
         self._tasks[session.id] = task
+        self._closed[session.id] = asyncio.Event()
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -364,6 +370,7 @@ class TurnRunner:
         """Let the next turn of a session begin, unless it has."""
         if self._tasks.get(session_id) is asyncio.current_task():
             del self._tasks[session_id]
+            self._closed.pop(session_id).set()
 
     async def _close_turn(self, session: Session, answer: Message) -> None:
         """Tell the watchers that the turn is over, and clean the window if it is full."""

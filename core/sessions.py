@@ -291,8 +291,7 @@ class SessionManager:
             BrimError: a turn is running, or nothing has to leave or can.
         """
         async with self._turns.lock(session_id):
-            if self._turns.is_busy(session_id):
-                raise BrimError("The answer is still being written.", hint="Stop it first, or wait.")
+            await self._turns.settled(session_id)
             session = await self._store.session(session_id)
             receipt = session.head_id and await self._cleaner.clean(
                 session, session.head_id, reason="asked", after_answer=True

@@ -411,6 +411,32 @@ async def test_who_hears_of_a_failure_may_ask_again_at_once():
         assert (again.content, again.status) == ("Now.", Status.COMPLETE)
 
 
+@pytest.mark.parametrize("what", ["edit", "regenerate", "retry", "show"])
+async def test_who_hears_of_the_end_may_go_on_from_an_earlier_place_at_once(gated, what):
+    manager, agent = gated
+    session = await manager.create()
+    agent.end("one")
+    await (await manager.send(session.id, "one")).wait()
+    agent.end("two")
+    with manager.subscribe(session.id) as watcher:
+        await manager.send(session.id, "two")
+        async for batch in watcher.batches():
+            if ended := [event for event in batch if isinstance(event, TurnFinished)]:
+                break
+    answer = ended[0].answer
+    if what == "show":
+        await manager.branches.show(answer.id)
+        return
+    agent.end("two")
+    agent.end("three")
+    turn = await {
+        "edit": lambda: manager.branches.edit(answer.parent_id, "three"),
+        "regenerate": lambda: manager.branches.regenerate(answer.id),
+        "retry": lambda: manager.retry(session.id),
+    }[what]()
+    assert (await turn.wait()).status is Status.COMPLETE
+
+
 async def test_counts_that_cannot_be_are_an_error_on_the_turn():
     class Negative(Plain):
         async def process_stream(self, context):
