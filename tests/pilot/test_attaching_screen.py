@@ -457,7 +457,7 @@ async def test_a_message_stands_in_the_composer_while_its_files_are_read(files: 
         assert app.chat.composer.draft == "sum up @paper.pdf"
         assert not agent.asked
         app.chat.composer.insert("\n\nnext")
-        await wait_until(pilot, lambda: len(agent.asked) == 1)
+        await wait_until(pilot, lambda: len(agent.asked) == 1, seconds=40)
         assert "words on a page" in agent.asked[0].input
         await wait_until(pilot, lambda: app.chat.composer.draft == "next")
 
@@ -469,7 +469,7 @@ async def test_a_message_that_is_changed_while_its_files_are_read_is_not_sent(fi
         await ask(app, pilot, "sum up @paper.pdf")
         await wait_until(pilot, lambda: any("Reading the files" in said for said in toasts(app)))
         app.chat.composer.restore("no, wait")
-        await wait_until(pilot, lambda: any("so it was not sent" in said for said in toasts(app)))
+        await wait_until(pilot, lambda: any("so it was not sent" in said for said in toasts(app)), seconds=40)
         assert app.chat.composer.draft == "no, wait"
         assert not agent.asked
 

@@ -76,7 +76,7 @@ def brim(
         capture_output=True,
         encoding="utf-8",
         env={**os.environ, **(env or {})},
-        timeout=40,
+        timeout=120,
         check=False,
     )
 

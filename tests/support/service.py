@@ -45,7 +45,7 @@ class Running:
     def client(self, key: str = "") -> httpx2.AsyncClient:
         """Return a client; close it."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=50)
 
 
 @asynccontextmanager
@@ -85,7 +85,7 @@ class Served:
     def client(self, key: str = "") -> httpx2.AsyncClient:
         """Return a client; close it."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=50)
 
     def log(self) -> list[dict[str, Any]]:
         """Return what it has logged so far."""

@@ -14,7 +14,7 @@ async def wait_until(
     predicate: Callable[[], object],
     message: str = "",
     *,
-    seconds: float = 15.0,
+    seconds: float = 25.0,
 ) -> None:
     """Let the app work until ``predicate()`` is true.
 
