@@ -23,8 +23,9 @@ async def test_an_answer_that_was_cut_off_says_so_and_a_whole_one_nothing(tmp_pa
     async with brim(tmp_path, agent) as (app, pilot):
         await ask(app, pilot, "long")
         agent.say("long", "It begins")
+        await sees(app, pilot, "It begins")
         agent.end("long", Usage(input_tokens=9, output_tokens=4_096))
-        await wait_until(pilot, lambda: not app.manager.running())
+        await wait_until(pilot, lambda: "Esc stop" not in screen_text(app))
         assert "cut off" not in screen_text(app)
         await ask(app, pilot, "longer")
         agent.say("longer", "It goes on")

@@ -13,7 +13,7 @@ from brim.core.store.sqlite import SQLiteStore
 from brim.core.turns import Turn
 from brim.core.types import Status
 from tests.support.agents import Gated, Plain
-from tests.support.screen import ask, brim, connector, no_connection, screen_text, sees, toasts
+from tests.support.screen import ask, brim, connector, no_connection, opens, screen_text, sees, toasts
 from tests.support.waiting import wait_until
 
 
@@ -71,7 +71,7 @@ async def test_what_is_asked_for_before_the_store_is_open_is_done_then(tmp_path:
         await wait_until(pilot, lambda: "One moment" in " ".join(toasts(app)))
         assert app.screen is app.chat
         may_open.set()
-        await wait_until(pilot, lambda: isinstance(app.screen, PersonasScreen))
+        await opens(app, pilot, PersonasScreen)
         await pilot.press("escape")
         await wait_until(pilot, lambda: app.screen is app.chat)
 
@@ -120,7 +120,7 @@ async def test_messages_queue_while_an_answer_streams_and_come_back_with_up(tmp_
         await sees(app, pilot, "text")
         await ask(app, pilot, "two")
         await ask(app, pilot, "three")
-        await wait_until(pilot, lambda: app.chat.composer.queue_waits)
+        await wait_until(pilot, lambda: screen_text(app).count("· queued") == 2)
         await pilot.press("up")
         await wait_until(pilot, lambda: app.chat.composer.text == "two\n\nthree")
         await wait_until(pilot, lambda: not app.chat.composer.queue_waits)
@@ -165,8 +165,8 @@ async def test_a_prompt_that_cannot_be_stored_comes_back(tmp_path: Path) -> None
 
     async with brim(tmp_path, Plain(), connect=connect) as (app, pilot):
         await ask(app, pilot, "precious")
-        await wait_until(pilot, lambda: app.chat.composer.text == "precious")
-        assert any("The disk is full." in sentence for sentence in toasts(app))
+        await wait_until(pilot, lambda: any("The disk is full." in sentence for sentence in toasts(app)))
+        assert app.chat.composer.text == "precious"
 
 
 async def test_the_draft_weighs_in_while_it_is_typed(tmp_path: Path) -> None:

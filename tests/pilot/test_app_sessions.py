@@ -170,7 +170,7 @@ async def test_switching_by_part_of_a_title_and_by_list(tmp_path: Path) -> None:
         await pilot.press("ctrl+o")
         await sees(app, pilot, "Switch session")
         await pilot.press(*"bet")
-        await wait_until(pilot, lambda: "alpha" not in dialog_text(app))
+        await wait_until(pilot, lambda: "beta" in dialog_text(app) and "alpha" not in dialog_text(app))
         await pilot.press("enter")
         await wait_until(pilot, lambda: shown(app).id == second)
 

@@ -26,12 +26,12 @@ from brim.tui.screens.help import HelpScreen
 from brim.tui.screens.welcome import WelcomeScreen
 from brim.tui.widgets.model_list import ModelList
 from tests.support.agents import Plain
-from tests.support.screen import ask, brim, no_connection, screen_text, sees, toasts
+from tests.support.screen import ask, brim, no_connection, opens, screen_text, sees, toasts
 from tests.support.waiting import wait_until
 
 
-def is_told_more(app: BrimApp, than: int) -> bool:
-    return len(toasts(app)) > than
+def is_told_more(app: BrimApp, than: list[str]) -> bool:
+    return not {*toasts(app)} <= {*than}
 
 
 def panes(app: BrimApp) -> set[str]:
@@ -62,13 +62,15 @@ async def test_a_key_brings_a_folded_pane_over_the_chat_and_escape_puts_it_away(
         for key, name in (("f2", "sessions"), ("f3", "context")):
             chat_width = app.chat.chat_pane.size.width
             await pilot.press(key)
-            assert name in panes(app)
+            await wait_until(pilot, lambda name=name: name in panes(app))
             assert app.chat.chat_pane.size.width == chat_width
             await pilot.press("escape")
             await wait_until(pilot, lambda: panes(app) == {"meter-line"})
             assert app.focused is app.chat.composer
-        await pilot.press("f2", "f2")
-        assert panes(app) == {"meter-line"}
+        await pilot.press("f2")
+        await wait_until(pilot, lambda: "sessions" in panes(app))
+        await pilot.press("f2")
+        await wait_until(pilot, lambda: panes(app) == {"meter-line"})
 
 
 async def test_an_overlay_unfolds_when_the_screen_grows(tmp_path: Path) -> None:
@@ -77,19 +79,19 @@ async def test_an_overlay_unfolds_when_the_screen_grows(tmp_path: Path) -> None:
         await wait_until(pilot, lambda: "sessions" in panes(app))
         await pilot.resize_terminal(120, 40)
         await wait_until(pilot, lambda: not app.chat.query_one("#sessions").has_class("-over"))
-        assert panes(app) == {"sessions", "context"}
+        await wait_until(pilot, lambda: panes(app) == {"sessions", "context"})
 
 
 async def test_a_pane_put_away_stays_away(tmp_path: Path) -> None:
     async with brim(tmp_path, Plain()) as (app, pilot):
         await pilot.press("f2")
-        assert panes(app) == {"context"}
+        await wait_until(pilot, lambda: panes(app) == {"context"})
         await pilot.press("f3")
-        assert panes(app) == {"meter-line"}
+        await wait_until(pilot, lambda: panes(app) == {"meter-line"})
     async with brim(tmp_path, Plain()) as (app, pilot):
         assert panes(app) == {"meter-line"}
         await pilot.press("f2", "f3")
-        assert panes(app) == {"sessions", "context"}
+        await wait_until(pilot, lambda: panes(app) == {"sessions", "context"})
 
 
 def test_every_action_of_the_table_is_carried_out() -> None:
@@ -101,7 +103,7 @@ def test_every_action_of_the_table_is_carried_out() -> None:
 async def test_help_opens_by_key_and_by_command_and_names_every_command(tmp_path: Path) -> None:
     async with brim(tmp_path, Plain(), size=(120, 60)) as (app, pilot):
         await pilot.press("f1")
-        await wait_until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await opens(app, pilot, HelpScreen)
         await pilot.press("escape")
         await wait_until(pilot, lambda: isinstance(app.screen, ChatScreen))
         await ask(app, pilot, "/help")
@@ -153,6 +155,7 @@ async def test_the_model_is_chosen_from_a_list(tmp_path: Path) -> None:
         await pilot.press(*"foo")
         await wait_until(pilot, lambda: len(app.screen.query_one(ModelList).rows.lines) == 2)
         await pilot.press("enter")
+        await wait_until(pilot, lambda: app.screen is app.chat)
         await sees(app, pilot, "evil:[/foo]")
         assert "\x1b" not in screen_text(app)
         await ask(app, pilot, "/model good")
@@ -187,7 +190,7 @@ async def test_the_system_prompt_is_edited_before_and_after_the_first_message(tm
         await pilot.press("f5")
         await sees(app, pilot, "System prompt")
         await pilot.press(*"terse", "ctrl+s")
-        await wait_until(pilot, lambda: app.screen is app.chat)
+        await wait_until(pilot, lambda: app.chat.controller.system_prompt == "terse")
         await ask(app, pilot, "hello")
         await sees(app, pilot, "An answer.")
         assert agent.asked[0].conversation_history[0].content == "terse"
@@ -222,7 +225,7 @@ async def test_export_writes_a_file_and_never_over_another(tmp_path: Path, argum
         await ask(app, pilot, "hello")
         await sees(app, pilot, "Exported answer.")
         for _ in range(2):
-            told = len(toasts(app))
+            told = toasts(app)
             await ask(app, pilot, f"/export {argument}")
             await wait_until(pilot, partial(is_told_more, app, told))
         written = list(Path.cwd().iterdir())
@@ -239,7 +242,7 @@ async def test_the_palette_finds_actions_sessions_and_themes(tmp_path: Path) -> 
         await ask(app, pilot, "unmistakable words")
         await sees(app, pilot, "An answer.")
         await pilot.press("ctrl+n", "ctrl+p")
-        await wait_until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        await opens(app, pilot, CommandPalette)
         await pilot.press(*"unmistak")
         await sees(app, pilot, "Session: ")
         await wait_until(pilot, lambda: app.screen.query_one(OptionList).option_count >= 1)
@@ -265,11 +268,13 @@ async def test_find_looks_in_the_open_session(tmp_path: Path) -> None:
     async with brim(tmp_path, Plain("needle and hay")) as (app, pilot):
         await ask(app, pilot, "hello")
         await sees(app, pilot, "needle and hay")
-        await pilot.press("ctrl+f", *"needle")
+        await pilot.press("ctrl+f")
+        await wait_until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press(*"needle")
         await sees(app, pilot, "1 of 1")
         await pilot.press("escape")
         await wait_until(pilot, lambda: not app.chat.find_bar.display)
-        assert app.focused is app.chat.composer
+        await wait_until(pilot, lambda: app.focused is app.chat.composer)
         await ask(app, pilot, "/find hay")
         await wait_until(pilot, lambda: app.chat.find_bar.query_one(Input).value == "hay")
 

@@ -14,7 +14,7 @@ from brim.tui.app import BrimApp
 from brim.tui.screens.models import ModelPickerScreen
 from brim.tui.widgets.transcript import Transcript
 from tests.support.agents import Gated, Plain
-from tests.support.screen import ask, brim, screen_lines, screen_text, sees, toasts
+from tests.support.screen import ask, brim, opens, screen_lines, screen_text, sees, toasts
 from tests.support.waiting import wait_until
 
 
@@ -54,13 +54,19 @@ def row_of(app: BrimApp, words: str) -> int:
     return next(y for y, line in enumerate(screen_lines(app)) if words in line)
 
 
+def is_laid_out(app: BrimApp) -> bool:
+    """Whether every message in view is drawn as it is."""
+    column = transcript(app).column
+    return not column.model.absent(column.viewport.visible()) and column.measure(0.0)[0]
+
+
 async def test_regenerating_stands_beside_and_keys_go_back_and_forth(tmp_path: Path) -> None:
     async with brim(tmp_path, Counted()) as (app, pilot):
         await ask_twice(app, pilot)
         assert "Answer 1" not in screen_text(app)
         await pilot.press("left")
         await sees(app, pilot, "‹1/2›")
-        assert "Answer 1 to: alpha" in screen_text(app)
+        await sees(app, pilot, "Answer 1 to: alpha")
         assert "Answer 2" not in screen_text(app)
         await pilot.press("left")
         await pilot.press("right")
@@ -78,6 +84,8 @@ async def test_regenerating_stands_beside_and_keys_go_back_and_forth(tmp_path: P
 async def test_a_click_on_the_arrows_goes_between_branches(tmp_path: Path) -> None:
     async with brim(tmp_path, Counted()) as (app, pilot):
         await ask_twice(app, pilot)
+        await wait_until(pilot, lambda: "Esc stop" not in screen_text(app))
+        await pilot.pause()
         y = row_of(app, "‹2/2›")
         x = screen_lines(app)[y].index("‹2/2›")
         await pilot.click(offset=(x, y))
@@ -103,7 +111,7 @@ async def test_editing_keeps_the_draft_and_asks_beside_the_prompt(tmp_path: Path
         )
         await sees(app, pilot, "editing an earlier prompt")
         assert app.chat.composer.text == "alpha"
-        assert app.focused is app.chat.composer
+        await wait_until(pilot, lambda: app.focused is app.chat.composer)
         await pilot.press(*" more", "enter")
         await answered(app, pilot, "Answer 3 to: alpha more")
         await wait_until(pilot, lambda: app.chat.composer.text == "my draft")
@@ -183,7 +191,7 @@ async def test_an_edit_that_is_refused_stays_in_the_composer(tmp_path: Path) -> 
         await wait_until(pilot, lambda: bool(toasts(app)))
         assert "still being written" in toasts(app)[-1]
         await wait_until(pilot, lambda: app.chat.composer.text == "alphax")
-        assert "editing" in screen_text(app)
+        await sees(app, pilot, "editing")
         agent.end("beta")
         await wait_until(pilot, lambda: not app.chat.controller.is_answering)
         await pilot.press("enter")
@@ -205,7 +213,8 @@ async def test_forking_opens_a_session_of_its_own(tmp_path: Path) -> None:
         await wait_until(pilot, lambda: app.chat.controller.session_id != first)
         await sees(app, pilot, "(fork)")
         await wait_until(pilot, lambda: "beta" not in screen_text(app))
-        assert "Answer 1 to: alpha" in screen_text(app)
+        await sees(app, pilot, "Answer 1 to: alpha")
+        await wait_until(pilot, lambda: app.focused is app.chat.composer)
         await ask(app, pilot, "/fork")
         await wait_until(pilot, lambda: "(fork) (fork)" in shown(app).title)
         assert len(await app.manager.transcript(first)) == 4
@@ -233,16 +242,17 @@ async def test_a_fork_says_that_it_is_one_and_leads_to_where_it_is_from(tmp_path
         await ask(app, pilot, "/origin")
         await wait_until(pilot, lambda: app.chat.controller.session_id == first)
         await sees(app, pilot, "Answer 1 to: alpha")
-        assert "forked: /origin" not in screen_text(app)
+        await wait_until(pilot, lambda: "forked: /origin" not in screen_text(app))
+        await wait_until(pilot, lambda: app.focused is transcript(app))
         app.chat.composer.focus()
         await app.manager.library.delete([first])
         app.chat.commands.run("open_session", fork)
         await wait_until(pilot, lambda: app.chat.controller.session_id == fork)
         await ask(app, pilot, "/origin")
-        await wait_until(pilot, lambda: "is in the bin" in toasts(app)[-1])
+        await wait_until(pilot, lambda: "is in the bin" in " ".join(toasts(app)))
         await app.manager.library.erase([first])
         await ask(app, pilot, "/origin")
-        await wait_until(pilot, lambda: "is gone" in toasts(app)[-1])
+        await wait_until(pilot, lambda: "is gone" in " ".join(toasts(app)))
 
 
 async def fill(folder: Path, count: int) -> tuple[str, str]:
@@ -289,15 +299,18 @@ async def test_the_reading_place_stays_at_the_message_whose_branch_is_changed(
         await transcript(app).go_to_message(middle)
         await sees(app, pilot, "‹1/2›")
         transcript(app).focus()
+        await wait_until(pilot, lambda: is_laid_out(app))
         before = row_of(app, "‹1/2›")
         above = screen_lines(app)[3:before]
         await pilot.press("right")
         await sees(app, pilot, "other number 0")
+        await wait_until(pilot, lambda: is_laid_out(app))
         assert row_of(app, "‹2/2›") == before
         assert screen_lines(app)[3:before] == above
         assert transcript(app).message_count == 211
         await pilot.press("left")
-        await wait_until(pilot, lambda: "‹1/2›" in screen_text(app))
+        await sees(app, pilot, "‹1/2›")
+        await wait_until(pilot, lambda: is_laid_out(app))
         assert row_of(app, "‹1/2›") == before
         assert transcript(app).message_count == 300
 
@@ -317,7 +330,7 @@ async def test_another_model_answers_beside_and_is_the_sessions_from_then_on(tmp
         await ask(app, pilot, "alpha")
         await answered(app, pilot, "Answer 1")
         app.chat.commands.run("regenerate_with")
-        await wait_until(pilot, lambda: isinstance(app.screen, ModelPickerScreen))
+        await opens(app, pilot, ModelPickerScreen)
         await pilot.press("escape")
         await wait_until(pilot, lambda: app.screen is app.chat)
         await pilot.pause()

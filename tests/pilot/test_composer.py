@@ -244,6 +244,7 @@ async def test_escape_closes_the_list_and_keeps_the_text() -> None:
 async def test_commands_are_taken_by_the_mouse() -> None:
     async with host() as (app, pilot):
         await pilot.press(*"/re")
+        await wait_until(pilot, lambda: app.commands.region.height > 1)
         await pilot.click(SlashList, offset=(3, 1))
         await wait_until(pilot, lambda: app.taken)
         assert app.taken == ["retry"]

@@ -12,7 +12,7 @@ from brim.tui.screens.asking import AskingScreen
 from brim.tui.screens.working import WorkingScreen
 from tests.support.agents import Plain
 from tests.support.archives import chatgpt, node
-from tests.support.screen import ask, brim, screen_text, sees, toasts
+from tests.support.screen import ask, brim, opens, screen_text, sees, toasts
 from tests.support.waiting import wait_until
 
 
@@ -34,7 +34,7 @@ async def test_an_archive_comes_in_and_its_sessions_are_listed(tmp_path: Path) -
         await wait_until(pilot, lambda: app.screen is app.chat)
         await sees(app, pilot, "Talk 2")
         await ask(app, pilot, "/import ")
-        await wait_until(pilot, lambda: isinstance(app.screen, AskingScreen))
+        await opens(app, pilot, AskingScreen)
         await pilot.press(*str(file).replace(" ", "\\ "), "enter")
         await sees(app, pilot, "0 sessions new, 0 grown, 3 known already")
         await pilot.press("escape")

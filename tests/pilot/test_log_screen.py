@@ -15,7 +15,7 @@ from brim.providers.scripted import ScriptedAgent
 from brim.tui.app import BrimApp
 from brim.tui.screens.log import LogScreen
 from tests.support.hostile import HOSTILE, assert_clean
-from tests.support.screen import brim, screen_segments, screen_text, sees
+from tests.support.screen import brim, opens, screen_segments, screen_text, sees
 from tests.support.waiting import wait_until
 
 
@@ -39,10 +39,9 @@ async def _log(
 ) -> AsyncIterator[tuple[BrimApp, Pilot[None], LogScreen]]:
     async with brim(tmp_path, ScriptedAgent(), size=size) as (app, pilot):
         await pilot.press("f12")
-        await wait_until(pilot, lambda: isinstance(app.screen, LogScreen), "the log")
-        assert isinstance(app.screen, LogScreen)
-        await wait_until(pilot, lambda: app.screen.rows.hint != "Reading …" or app.screen.rows.entries, "it")
-        yield app, pilot, app.screen
+        screen = await opens(app, pilot, LogScreen)
+        await wait_until(pilot, lambda: screen.rows.hint != "Reading …" or screen.rows.entries, "it")
+        yield app, pilot, screen
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
@@ -147,13 +146,12 @@ async def test_nothing_in_the_log_acts(tmp_path: Path) -> None:
 
 async def test_an_empty_log_says_so_and_slash_log_takes_words(tmp_path: Path) -> None:
     async with _log(tmp_path) as (app, pilot, _):
-        assert "Nothing was logged yet." in screen_text(app)
+        await sees(app, pilot, "Nothing was logged yet.")
         _write(tmp_path, 1, 2)
         await sees(app, pilot, "m:2")
         await pilot.press("escape")
+        await wait_until(pilot, lambda: app.screen is app.chat, "the chat")
         app.chat.composer.insert("/log m:1")
         await pilot.press("enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, LogScreen), "the log")
-        screen = app.screen
-        assert isinstance(screen, LogScreen)
+        screen = await opens(app, pilot, LogScreen)
         await wait_until(pilot, lambda: len(screen.rows.entries) == 1, "the one")

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from rich.segment import Segment
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from brim.core.agent import AgentInterface, AgentSource
 from brim.core.sessions import SessionManager
@@ -17,6 +19,7 @@ from brim.tui.app import BrimApp
 from tests.support.waiting import wait_until
 
 Connect = Callable[[], Awaitable[SessionManager]]
+Opened = TypeVar("Opened", bound=Screen[Any])
 
 
 def connector(folder: Path, agent: AgentInterface | AgentSource) -> Connect:
@@ -82,6 +85,14 @@ def toasts(app: BrimApp) -> list[str]:
 async def sees(app: BrimApp, pilot: Pilot[None], text: str) -> None:
     """Wait until ``text`` stands on the screen."""
     await wait_until(pilot, lambda: text in screen_text(app), f"{text!r} on the screen")
+
+
+async def opens(app: BrimApp, pilot: Pilot[None], kind: type[Opened]) -> Opened:
+    """Wait until a screen of this kind lies on top, is laid out and takes keys; return it."""
+    await wait_until(pilot, lambda: isinstance(app.screen, kind), kind.__name__)
+    await pilot.pause(0)
+    assert isinstance(app.screen, kind)
+    return app.screen
 
 
 async def ask(app: BrimApp, pilot: Pilot[None], text: str) -> None:
