@@ -15,7 +15,7 @@ from typing import Any
 KILLS = int(os.environ.get("BRIM_KILLS", "6"))
 """How many times each kind of work is killed: a few times in passing, a hundred times where it is asked for."""
 
-TIMEOUT_S = 60 + 6 * KILLS
+TIMEOUT_S = 180 + 6 * KILLS
 """How long a test may take for all of it, in seconds."""
 
 
