@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual.widgets import Input
+
 from brim.core.types import Session, Status
 from brim.tui.app import BrimApp
 from tests.support.agents import Gated, Plain
@@ -146,7 +148,9 @@ async def test_renaming_by_command_and_by_dialog(tmp_path: Path) -> None:
         await sees(app, pilot, "A [/foo] title")
         await pilot.press("f6")
         await sees(app, pilot, "Rename session")
-        await pilot.press("end", *" two", "enter")
+        await pilot.press("end")
+        await wait_until(pilot, lambda: app.screen.query_one(Input).selection.is_empty)
+        await pilot.press(*" two", "enter")
         await wait_until(pilot, lambda: shown(app).title == "A [/foo] title two")
         await pilot.press("f6")
         await sees(app, pilot, "Rename session")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from textual.command import CommandPalette
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, TextArea
 
 from brim.core.agent import AgentInterface, OneAgent
 from brim.core.errors import SettingsError
@@ -189,7 +189,9 @@ async def test_the_system_prompt_is_edited_before_and_after_the_first_message(tm
     async with brim(tmp_path, agent) as (app, pilot):
         await pilot.press("f5")
         await sees(app, pilot, "System prompt")
-        await pilot.press(*"terse", "ctrl+s")
+        await pilot.press(*"terse")
+        await wait_until(pilot, lambda: app.screen.query_one(TextArea).text == "terse")
+        await pilot.press("ctrl+s")
         await wait_until(pilot, lambda: app.chat.controller.system_prompt == "terse")
         await ask(app, pilot, "hello")
         await sees(app, pilot, "An answer.")
@@ -224,6 +226,7 @@ async def test_export_writes_a_file_and_never_over_another(tmp_path: Path, argum
     async with brim(tmp_path, Plain("Exported answer.")) as (app, pilot):
         await ask(app, pilot, "hello")
         await sees(app, pilot, "Exported answer.")
+        await wait_until(pilot, lambda: not app.manager.running())
         for _ in range(2):
             told = toasts(app)
             await ask(app, pilot, f"/export {argument}")

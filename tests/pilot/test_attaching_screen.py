@@ -274,6 +274,7 @@ async def test_an_edited_prompt_has_the_files_that_its_text_still_mentions(files
     async with app_in(files, agent) as (app, pilot):
         await ask(app, pilot, "look @dot.png @apple.py")
         await sees(app, pilot, "An answer.")
+        await wait_until(pilot, lambda: not app.chat.controller.is_answering)  # type: ignore[union-attr]
         (files / "dot.png").unlink()
         app.chat.commands.run("edit")
         await wait_until(pilot, lambda: app.chat.composer.draft == "look @dot.png @apple.py")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import TextArea
 
 from brim.core.cleanup import CleanupMode
 from brim.core.types import ContextRow
@@ -206,8 +207,11 @@ async def test_a_receipt_unfolds_to_what_left_and_the_summary_can_be_edited(tmp_
         await sees(app, pilot, "They spoke of numbers.")
         await sees(app, pilot, "tok in place of")
         app.chat.commands.run("summary")
-        await opens(app, pilot, AskingScreen)
-        await pilot.press("ctrl+a", *"Short.", "ctrl+s")
+        editor = (await opens(app, pilot, AskingScreen)).query_one(TextArea)
+        editor.select_all()
+        await pilot.press(*"Short.")
+        await wait_until(pilot, lambda: editor.text == "Short.", "the text")
+        await pilot.press("ctrl+s")
         await sees(app, pilot, "edited by you")
         await sees(app, pilot, "Short.")
 

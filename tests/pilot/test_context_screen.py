@@ -120,7 +120,7 @@ async def test_a_cleanup_is_a_drop_and_left_messages_say_so(tmp_path: Path) -> N
         await sees(app, pilot, "✂ cleanup")
         assert "✂" in screen_text(app).split("█ history")[0]
         await pilot.press("home")
-        assert screen.rows.state is State.LEFT
+        await wait_until(pilot, lambda: screen.rows.state is State.LEFT, "the first row")
         await sees(app, pilot, "○ You")
         columns = screen.chart._columns
         assert any(after.total_tokens < before.total_tokens for before, after in pairwise(columns))
