@@ -6,11 +6,13 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 from textual.pilot import Pilot
 
 from brim.core.log_file import LogFile
+from brim.core.log_lines import LogTail
 from brim.providers.scripted import ScriptedAgent
 from brim.tui.app import BrimApp
 from brim.tui.screens.log import LogScreen
@@ -162,3 +164,35 @@ async def test_an_empty_log_says_so_and_slash_log_takes_words(tmp_path: Path) ->
         await pilot.press("enter")
         screen = await opens(app, pilot, LogScreen)
         await wait_until(pilot, lambda: len(screen.rows.entries) == 1, "the one")
+
+
+async def test_a_file_that_is_opened_for_a_filter_of_before_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(tmp_path, 1)
+    begun: list[LogTail] = []
+    closed: list[LogTail] = []
+    may_open = Event()
+    may_open.set()
+
+    class Slow(LogTail):
+        def __init__(self, folder: Path) -> None:
+            begun.append(self)
+            may_open.wait()
+            super().__init__(folder)
+
+        def close(self) -> None:
+            super().close()
+            closed.append(self)
+
+    monkeypatch.setattr("brim.tui.screens.log.LogTail", Slow)
+    async with _log(tmp_path) as (_, pilot, screen):
+        may_open.clear()
+        screen.action_level()
+        await wait_until(pilot, lambda: len(begun) == 2, "the file being opened")
+        screen.action_level()
+        may_open.set()
+        await wait_until(
+            pilot, lambda: screen._tail is begun[-1] and len(begun) == 3, "the last filter's file"
+        )
+        await wait_until(pilot, lambda: begun[1] in closed, "the other one closed")

@@ -102,8 +102,12 @@ class LogScreen(ModalScreen[None]):
         async with self._reading:
             if self._tail is not None:
                 self._tail.close()
+            opening = asyncio.create_task(asyncio.to_thread(LogTail, self._folder))
             try:
-                self._tail = await asyncio.to_thread(LogTail, self._folder)
+                self._tail = await asyncio.shield(opening)
+            except asyncio.CancelledError:
+                opening.add_done_callback(_let_go)
+                raise
             except OSError as error:
                 self.rows.clear(f"The log cannot be read: {error.strerror}.")
                 return
@@ -213,6 +217,12 @@ class LogScreen(ModalScreen[None]):
             self._leave_words()
         else:
             self.dismiss(None)
+
+
+def _let_go(opening: asyncio.Task[LogTail]) -> None:
+    """Close a file that nobody waits for any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _piece(older: Iterator[LogEntry | None], wanted: int) -> tuple[list[LogEntry], bool]:
