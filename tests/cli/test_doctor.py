@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 
 from brim.core.paths import Paths
 from tests.support.cli import ECHO, brim, here, here_json
+from tests.support.ports import unanswered_port
 from tests.support.scripted_server import ScriptedServer, refusal
 
 _KEY = "sk-very-secret-1234567890"
@@ -53,10 +54,14 @@ def test_keys_are_named_by_their_place_only(monkeypatch: pytest.MonkeyPatch) -> 
     assert checks["anthropic key"]["sentence"] == "ANTHROPIC_API_KEY in .env line 1 is set."
 
 
-def test_providers_of_a_table_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def port() -> Iterator[int]:
+    with unanswered_port() as port:
+        yield port
+
+
+def test_providers_of_a_table_are_looked_at(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     monkeypatch.setenv("XAI_API_KEY", _KEY)
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
     paths = Paths.find()
     paths.make()
     paths.config_file.write_text(
@@ -86,9 +91,7 @@ key_keyring = "brim/mistral"
     assert "F10" in checks["other providers"]["mend"]
 
 
-def test_a_server_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
+def test_a_server_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", f"http://u:hunter2@127.0.0.1:{port}/v1")
     check = _checks()["openai server"]
     assert check["ok"] is False

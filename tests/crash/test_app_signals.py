@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import termios
 from pathlib import Path
@@ -92,9 +91,8 @@ async def test_a_terminal_that_vanishes_without_a_signal_ends_the_app_with_every
 
 async def test_a_killed_app_leaves_the_prompt_and_what_had_come_to_be_asked_again(tmp_path: Path) -> None:
     with answering(AppInTerminal(tmp_path, "endless")) as app:
-        await asyncio.sleep(
-            0.5
-        )  # on disk at most 250 ms after it is on the screen, and the machine may be busy
+        while (await stored(tmp_path))[1][-1].content != "half an ans":  # a moment after it is on the screen
+            app.read_for(0.05)
         app.signal(signal.SIGKILL)
         assert app.process.wait(timeout=20) == -signal.SIGKILL
     async with SessionManager(

@@ -60,9 +60,10 @@ async def test_the_end_of_the_child_is_an_error_and_the_next_answer_starts_it_an
         events: list[StreamEvent] = []
         with pytest.raises(ConnectionFailedError, match="stopped unexpectedly") as caught:
             async for event in agent.process_stream(asking("Count to one thousand in words.")):
-                events.append(event)
-                if isinstance(event, TextDelta) and agent.pid is not None:
+                if isinstance(event, TextDelta) and not text_of(events):
+                    assert agent.pid is not None
                     os.kill(agent.pid, kill)
+                events.append(event)
         assert text_of(events)
         assert kill.name in caught.value.sentence
         assert "next message starts it anew" in caught.value.sentence
@@ -81,12 +82,16 @@ async def test_all_answers_of_a_child_that_ends_fail_and_a_single_new_one_starts
     agent = local_agent(tmp_path, max_tokens=400)
     try:
         await answer(agent, "Hello")
-        running = [
-            asyncio.create_task(answer(agent, f"Tell a very long story about {what}.")) for what in ("a", "b")
-        ]
+        told: list[StreamEvent] = []
+
+        async def story(about: str) -> None:
+            async for event in agent.process_stream(asking(f"Tell a very long story about {about}.")):
+                told.append(event)  # noqa: PERF401 - what came before the failure is wanted
+
+        running = [asyncio.create_task(story(about)) for about in ("a", "b")]
         pid = agent.pid
         assert pid is not None
-        await asyncio.wait(running, timeout=0.2)
+        await until(lambda: bool(text_of(told)))
         os.kill(pid, signal.SIGKILL)
 
         results = await asyncio.gather(*running, return_exceptions=True)

@@ -39,8 +39,8 @@ async def main(path, name):
         for piece in range(turn % 12):
             store.journal(answer.id, text=f"{piece} ")
             text += f"{piece} "
-            say(answer=answer.id, text=text)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
+            say(answer=answer.id, text=(await store.message(answer.id)).content)
         await store.finish_message(answer.model_copy(update={"content": text, "status": Status.COMPLETE, "tokens": 40}))
         say(finished=answer.id, text=text)
         await store.update_session(session.id, title=f"after {turn}", tags=(f"t{turn}",))
@@ -89,7 +89,7 @@ async def test_writes_killed_at_random_moments(tmp_path):
                 kept[fact["finished"]] = (fact["text"], {Status.COMPLETE})
             elif "titled" in fact:
                 titles[fact["titled"]] = fact["number"]
-            elif "answer" in fact and fact["at"] < said[-1]["at"] - 0.25:
+            elif "answer" in fact:
                 texts[fact["answer"]] = fact["text"]
         for message_id, text in texts.items():
             message = await store.message(message_id)

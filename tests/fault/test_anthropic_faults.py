@@ -17,6 +17,7 @@ from brim.core.types import AgentConfig, AgentContext, Message
 from brim.core.usage import Usage
 from brim.providers.anthropic import AnthropicAgent, AnthropicServer
 from brim.providers.prompts import LEFT_OUT
+from tests.support.ports import unanswered_port
 from tests.support.scripted_server import (
     CUT,
     STALL,
@@ -150,7 +151,6 @@ async def test_each_request_reads_what_the_one_before_it_wrote(server: ScriptedS
             Message(role="user", content=question),
             Message(role="assistant", content=answer.output),
         ]
-    await agent.aclose()
     bodies = [request.body for request in server.requests]
     assert breakpoints(bodies[0]) == ["Be brief.", "A summary of what was said before.", "Question 0?"]
     assert breakpoints(bodies[3])[2:] == ["Question 2?", "Question 3?"]
@@ -160,7 +160,8 @@ async def test_each_request_reads_what_the_one_before_it_wrote(server: ScriptedS
     # A cleanup takes messages and makes another summary: what the person wrote is still read.
     server.play(messages("Yes."))
     cleaned = [history[0], Message(role="system", content="Another summary."), *history[-2:]]
-    await make(server).process(AgentContext(input="And?", conversation_history=cleaned, session_id="s1"))
+    await agent.process(AgentContext(input="And?", conversation_history=cleaned, session_id="s1"))
+    await agent.aclose()
     assert prefixes(server.requests[-1].body)[0] == prefixes(bodies[-1])[0]
 
 
@@ -347,7 +348,7 @@ async def test_a_cut_connection(server: ScriptedServer, agent: AnthropicAgent, e
 
 
 async def test_a_stall(server: ScriptedServer) -> None:
-    agent = make(server, timeout_s=0.2)
+    agent = make(server, timeout_s=1)
     server.play(Reply(steps=[message_start(), message_delta("text", "Beca"), STALL]))
     error, text = await failure(agent)
     assert (type(error), text) == (errors.RequestTimeoutError, "Beca")
@@ -412,12 +413,15 @@ async def test_stopping_closes_the_connection(server: ScriptedServer, agent: Ant
 
 
 async def test_nobody_at_the_address() -> None:
-    async with ScriptedServer() as gone:
-        pass
-    agent = make(gone)
-    error, _ = await failure(agent)
-    assert isinstance(error, errors.ConnectionFailedError)
-    await agent.aclose()
+    with unanswered_port() as port:
+        agent = AnthropicAgent(
+            AgentConfig(
+                model="claude-9", api_key=SecretStr(KEY), base_url=f"http://127.0.0.1:{port}", max_retries=0
+            )
+        )
+        error, _ = await failure(agent)
+        assert isinstance(error, errors.ConnectionFailedError)
+        await agent.aclose()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

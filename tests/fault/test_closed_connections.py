@@ -33,19 +33,25 @@ class Closing:
             yield self
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for number in range(2):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-            length = int(head.partition("content-length:")[2].split()[0])
-            json.loads(await reader.readexactly(length))
-            self.requests += 1
-            if number or not self._answers:
-                break
-            reply = messages("Yes.") if "/messages" in head else chat("Yes.")
-            body = b"".join(step for step in reply.steps if isinstance(step, bytes))
-            kind = "content-type: text/event-stream"
-            writer.write(f"HTTP/1.1 200 OK\r\n{kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
-            await writer.drain()
-        writer.close()
+        try:
+            for number in range(2):
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                length = int(head.partition("content-length:")[2].split()[0])
+                json.loads(await reader.readexactly(length))
+                self.requests += 1
+                if number or not self._answers:
+                    break
+                reply = messages("Yes.") if "/messages" in head else chat("Yes.")
+                body = b"".join(step for step in reply.steps if isinstance(step, bytes))
+                kind = "content-type: text/event-stream"
+                writer.write(
+                    f"HTTP/1.1 200 OK\r\n{kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+                )
+                await writer.drain()
+        except asyncio.IncompleteReadError:
+            return  # the client has left
+        finally:
+            writer.close()
 
 
 def make(server: Closing, kind: str) -> OpenAIAgent | AnthropicAgent:

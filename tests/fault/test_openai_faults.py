@@ -16,6 +16,7 @@ from brim.core.events import Done, ReasoningDelta, StreamEvent, TextDelta, Usage
 from brim.core.types import AgentConfig, AgentContext, Message
 from brim.core.usage import Usage
 from brim.providers.openai import OpenAIAgent, OpenAIServer
+from tests.support.ports import unanswered_port
 from tests.support.scripted_server import (
     CUT,
     STALL,
@@ -218,11 +219,11 @@ async def test_an_answer_that_has_begun_is_not_asked_for_again(server: ScriptedS
 
 
 async def test_a_stall_before_and_within_an_answer(server: ScriptedServer) -> None:
-    agent = make(server, timeout_s=0.2, max_retries=3)
+    agent = make(server, timeout_s=1, max_retries=3)
     server.play(Reply(steps=[STALL]), Reply(steps=[chat_chunk({"content": "Beca"}), STALL]))
     error, text = await failure(agent)
     assert (type(error), text) == (errors.RequestTimeoutError, "")
-    assert "0.2 s" in error.sentence
+    assert "1 s" in error.sentence
     error, text = await failure(agent)
     assert (type(error), text) == (errors.RequestTimeoutError, "Beca")
     assert "kept" in error.sentence
@@ -230,13 +231,16 @@ async def test_a_stall_before_and_within_an_answer(server: ScriptedServer) -> No
 
 
 async def test_nobody_at_the_address() -> None:
-    async with ScriptedServer() as gone:
-        pass
-    agent = make(gone)
-    error, _ = await failure(agent)
-    assert isinstance(error, errors.ConnectionFailedError)
-    assert gone.url.removeprefix("http://") in error.sentence
-    await agent.aclose()
+    with unanswered_port() as port:
+        agent = OpenAIAgent(
+            AgentConfig(
+                model="gpt-9", api_key=SecretStr(KEY), base_url=f"http://127.0.0.1:{port}/v1", max_retries=0
+            )
+        )
+        error, _ = await failure(agent)
+        assert isinstance(error, errors.ConnectionFailedError)
+        assert f"127.0.0.1:{port}" in error.sentence
+        await agent.aclose()
 
 
 async def test_a_stream_that_ends_without_an_end(server: ScriptedServer, agent: OpenAIAgent) -> None:

@@ -264,7 +264,7 @@ async def test_what_can_go_wrong(
 
 
 async def test_silence_ends_and_leaving_closes(server: ScriptedServer) -> None:
-    agent = make(server, timeout_s=0.3)
+    agent = make(server, timeout_s=1)
     server.play(Reply(steps=[event("output_text.delta", delta="So"), STALL]))
     error, came = await failure(agent)
     assert isinstance(error, errors.RequestTimeoutError)

@@ -48,13 +48,15 @@ class Endless(AgentInterface):
 
 
 class Telling(AgentInterface):
-    """Counts to 150 at the pace of a model, in its prompt's own words."""
+    """Counts at the pace of a model, in its prompt's own words: to 150, and on until the file `TOLD` is there."""
 
     async def process(self, context: AgentContext) -> AgentResponse:
         raise NotImplementedError
 
     async def process_stream(self, context: AgentContext) -> AsyncIterator[StreamEvent]:
-        for number in range(1, 151):
+        number = 0
+        while number < 150 or not Path(os.environ["TOLD"]).exists():
+            number += 1
             yield TextDelta(f"{context.input}{number} ")
             await asyncio.sleep(0.02)
 

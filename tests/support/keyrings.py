@@ -46,9 +46,11 @@ class SilentKeyring(MemoryKeyring):
 
     def __init__(self) -> None:
         super().__init__()
+        self.asked = threading.Event()
         self.let_go = threading.Event()
 
     def get_password(self, service: str, username: str) -> str | None:
+        self.asked.set()
         self.let_go.wait(30)
         return None
 

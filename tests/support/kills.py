@@ -8,7 +8,7 @@ import os
 import random
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,8 @@ async def killed(
     try:
         await asyncio.wait_for(process.wait(), wait_s)
     except TimeoutError:
-        process.kill()
+        with suppress(ProcessLookupError):
+            process.kill()
     rest, _ = await process.communicate()
     said += rest.splitlines()
     assert process.returncode in (0, -9), said

@@ -359,12 +359,12 @@ async def test_no_start_asks_and_no_turn_does(make: Make, server: ScriptedServer
 async def test_a_failure_keeps_what_was_known_and_says_why(
     make: Make, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, reply: Reply, says: str
 ) -> None:
-    monkeypatch.setattr(hosted, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(hosted, "TIMEOUT_S", 0.5 if says == "did not answer within" else 30.0)
     server.pages["/v1/models"] = lambda _: reply
     registry = make("xai")
     began = time.monotonic()
     models = await of("xai", registry)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 9
     assert says in models["*"].unavailable
     assert KEY not in models["*"].unavailable
     assert models["grok-4.7"].unavailable == ""

@@ -18,6 +18,7 @@ import pytest_asyncio
 from brim.core.errors import AgentError, ConnectionFailedError, ContextOverflowError
 from brim.core.events import Done, TextDelta, UsageReported, Waiting
 from brim.core.types import AgentContext, Message, ToolCall
+from brim.providers import local_waiting
 from brim.providers.local import LocalAgent
 from tests.support.local_model import answer, asking, local_agent, needs_model, text_of
 from tests.support.processes import is_alive, until
@@ -69,7 +70,10 @@ async def test_a_loaded_model_is_not_waited_for(agent: LocalAgent) -> None:
     assert agent.pid == pid
 
 
-async def test_how_far_a_long_prompt_is_read_is_told(agent: LocalAgent) -> None:
+async def test_how_far_a_long_prompt_is_read_is_told(
+    agent: LocalAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_waiting, "PULSE_S", 600.0)
     events = await answer(agent, "The sea is wide and blue. " * 130)
 
     waits = [event.reason for event in events if isinstance(event, Waiting)]

@@ -12,6 +12,7 @@ import pytest
 from brim.core.errors import AgentError
 from brim.core.events import TextDelta, Waiting
 from brim.core.setting_values import bytes_of
+from brim.providers import local_process
 from brim.providers.local_gguf import ModelHeader
 from brim.providers.local_memory import LocalMemory, resident_bytes, said
 from brim.providers.local_process import LocalProcess
@@ -78,9 +79,8 @@ async def test_where_all_answer_the_next_waits(memory: LocalMemory) -> None:
     await memory.reserve(one, 80 * MB)
     one.is_busy = True
     waiting = asyncio.create_task(memory.reserve(two, 80 * MB))
-    done, _ = await asyncio.wait([waiting], timeout=0.05)
-    assert not done
-    assert memory.waits_for(two) == "one"
+    await until(lambda: memory.waits_for(two) == "one")
+    assert not waiting.done()
 
     one.is_busy = False
     memory.used(one)
@@ -257,7 +257,7 @@ async def test_a_turn_that_is_stopped_while_it_waits_for_memory_loads_nothing(tm
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @needs_model
-async def test_how_far_a_model_is_loaded_is_measured(tmp_path: Path) -> None:
+async def test_how_far_a_model_is_loaded_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     process = LocalProcess(name="m", model_path=model_path(), log_folder=tmp_path, window_tokens=512)
     assert process.progress(0) == "loading m"
     with process.in_use():
@@ -268,6 +268,7 @@ async def test_how_far_a_model_is_loaded_is_measured(tmp_path: Path) -> None:
         assert read > whole // 2
         assert re.fullmatch(r"warming up m|loading m 9\d %", process.progress(9))
 
+        monkeypatch.setattr(local_process, "resident_bytes", lambda _: read)
         process._header = ModelHeader(file_bytes=(read - 15 * MB) * 4, window_tokens=None, token_bytes=None)
         assert process.progress(9) in ("loading m 25 %", "loading m 24 %")
     await process.aclose()

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from brim.core import log_file
 from brim.core.agent import AgentInterface
 from brim.core.errors import BadRequestError
 from brim.core.events import StreamEvent, TextDelta
@@ -29,6 +30,12 @@ from tests.support.agents import Plain
 from tests.support.hostile import FORBIDDEN, HOSTILE
 
 SECRET = "a very private matter of the person"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let closing wait for its thread, however busy the machine is."""
+    monkeypatch.setattr(log_file, "_CLOSING_S", 30.0)
 
 
 def _entries(folder: Path) -> list[dict[str, Any]]:
@@ -174,8 +181,9 @@ file.write({{"event": "last"}})
 def test_several_processes_write_and_renew_and_no_line_is_lost_or_torn(tmp_path: Path) -> None:
     script = f"""
 import pathlib, sys
-from brim.core.log_file import LogFile
-file = LogFile(pathlib.Path({str(tmp_path)!r}), most_bytes=40_000)
+from brim.core import log_file
+log_file._CLOSING_S = 30.0
+file = log_file.LogFile(pathlib.Path({str(tmp_path)!r}), most_bytes=40_000)
 for number in range(400):
     file.put({{"event": f"{{sys.argv[1]}}-{{number}}", "more": "x" * 40}})
 file.close()

@@ -36,17 +36,29 @@ async def test_what_another_brim_writes_is_told_and_what_we_write_is_not(tmp_pat
     await ours.open()
     await theirs.open()
     told: list[StoreChanged] = []
-    looking = Neighbours(ours, told.append, stop=never, settle=nothing_left, look_s=0.02)
+    looks = 0
+
+    async def counted():
+        nonlocal looks
+        looks += 1
+        return False
+
+    async def looked():
+        """Wait for a look that begins now to be over."""
+        before = looks
+        await until(lambda: looks > before + 1)
+
+    looking = Neighbours(ours, told.append, stop=never, settle=counted, look_s=0.02)
     try:
         looking.watch()
-        await asyncio.sleep(0.1)
+        await looked()
         for number in range(3):
             await ours.add_session(Session(title=f"ours {number}"))
-        await asyncio.sleep(0.1)
+        await looked()
         assert told == []
         session = Session(title="theirs")
         await theirs.add_session(session)
-        await until(lambda: told == [StoreChanged()])
+        await until(lambda: told[-1:] == [StoreChanged()])
         answer = Message(role="assistant", session_id=session.id, status=Status.STREAMING)
         await theirs.add_message(answer)
         await until(lambda: told[-1] == StoreChanged(answering_elsewhere=frozenset({session.id})))

@@ -89,9 +89,9 @@ async def test_a_turn_that_waits_is_not_taken_for_a_silent_one() -> None:
         first, second = await manager.create(), await manager.create()
         running = await manager.send(first.id, "a")
         waiting = await manager.send(second.id, "b")
-        for _ in range(5):
+        for _ in range(50):
             agent.say("a", "still here ")
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.05)
         agent.end("a")
         await running.wait()
         agent.end("b")
@@ -130,12 +130,16 @@ async def test_requests_a_minute() -> None:
             return AgentResponse(output=context.input)
 
     quick = Quick()
+    slow = PacedAgent(quick, Pace(lambda: Limits(requests_per_minute=2), minute_s=3600))
+    for _ in range(2):
+        await slow.process(AgentContext(input="at once"))
+    quick.at.clear()
     agent = PacedAgent(quick, Pace(lambda: Limits(requests_per_minute=2), minute_s=0.5))
+    began = monotonic()
     await asyncio.gather(*(agent.process(AgentContext(input=str(number))) for number in range(5)))
     assert quick.at == sorted(quick.at)
-    assert quick.at[1] - quick.at[0] < 0.4
-    assert quick.at[2] - quick.at[0] >= 0.49
-    assert quick.at[4] - quick.at[2] >= 0.49
+    assert quick.at[2] - began >= 0.49
+    assert quick.at[4] - began >= 0.98
 
     async def events(context: AgentContext) -> AsyncIterator[StreamEvent]:
         async for event in agent.process_stream(context):
@@ -166,7 +170,7 @@ async def test_every_place_comes_back_whatever_happens() -> None:
             async with asyncio.timeout(0.05):
                 [event async for event in agent.process_stream(AgentContext(input="hang"))]
     stream = agent.process_stream(AgentContext(input="raise"))
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(20):
         assert str(await anext(stream)) == "one"
     await stream.aclose()  # type: ignore[attr-defined]
 

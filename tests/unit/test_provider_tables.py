@@ -20,6 +20,7 @@ from brim.core.paths import Paths
 from brim.core.presets import PRESETS
 from brim.core.provider_tables import is_at
 from brim.core.settings import Settings, check_config, load_settings
+from tests.support.processes import is_alive, until
 
 KEY = "plain-and-secret-0123456789"
 
@@ -289,19 +290,13 @@ async def test_a_command_that_waits_is_ended_with_what_it_started(
 ) -> None:
     monkeypatch.setattr(keys, "COMMAND_TIMEOUT_S", 1.0)
     mark = tmp_path / "child"
-    code = f'import subprocess as s, sys; s.run(["sh", "-c", "echo $$ > {mark}; exec sleep 60"])'
+    waiting = KeySource(place="the command", command=f"sh -c 'sleep 60 & echo $! > {mark}; wait'")
     began = time.monotonic()
     with pytest.raises(SettingsError, match="within 1 s"):
-        await _command(code).fetch()
-    assert time.monotonic() - began < 5
+        await waiting.fetch()
+    assert time.monotonic() - began < 30
     child = int(mark.read_text())
-    for _ in range(100):
-        state = Path(f"/proc/{child}/stat")
-        if not state.exists() or ") Z " in state.read_text():
-            break
-        time.sleep(0.02)
-    else:
-        pytest.fail("what the command started still runs")
+    await until(lambda: not is_alive(child))
 
 
 async def test_a_file_holds_the_key(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from brim.providers.openai import OpenAIAgent
 from brim.providers.registry import GENERAL_MODELS, Registry
 from brim.providers.scripted import ScriptedAgent
 from brim.providers.windows import served_window
+from tests.support.ports import unanswered_port
 from tests.support.scripted_server import ScriptedServer
 
 KEY = SecretStr("sk-test")
@@ -159,9 +160,8 @@ async def test_then_a_server_that_runs(make: Make, server: ScriptedServer) -> No
 
 
 async def test_a_server_that_does_not_run_is_passed_over(make: Make) -> None:
-    async with ScriptedServer() as gone:
-        pass
-    assert await make(openai_base_url=gone.openai_url).default_model() == "local:smollm2"
+    with unanswered_port() as port:
+        assert await make(openai_base_url=f"http://127.0.0.1:{port}/v1").default_model() == "local:smollm2"
 
 
 async def test_then_the_local_model(make: Make) -> None:

@@ -150,9 +150,11 @@ async def test_a_failure_that_is_none_of_sqlites_does_not_end_the_journal_unseen
                 await asyncio.sleep(0.02)
                 store.journal(answer.id, reasoning="")
     store.journal(answer.id, text="b")
-    await asyncio.sleep(2 * FLUSH_S)
     with pytest.raises(StoreError):
-        store.journal(answer.id, text="c")
+        async with asyncio.timeout(10):
+            while True:
+                await asyncio.sleep(0.02)
+                store.journal(answer.id, reasoning="")
     await store.finish_message(answer.model_copy(update={"status": Status.COMPLETE, "content": "abc"}))
 
 
@@ -282,7 +284,7 @@ async def test_a_stalled_event_loop_keeps_nobody_else_waiting(store, path):
     writing = asyncio.create_task(store.add_message(Message(role="user", session_id=session.id)))
     await asyncio.sleep(0)
     time.sleep(0.3)  # the loop is busy, wherever the write has got to
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as file:
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as file:
         file.execute("BEGIN IMMEDIATE")
         file.execute("ROLLBACK")
     await writing
@@ -468,13 +470,20 @@ async def test_reading_while_answers_end_never_shows_half_of_one(store):
         while True:
             seen.append((await store.tail(session.id, limit=1))[0])
 
+    async def more_seen():
+        """Wait until each reader has begun and ended another read."""
+        enough = len(seen) + 6
+        async with asyncio.timeout(10):
+            while len(seen) < enough:
+                await asyncio.sleep(0)
+
     for _ in range(8):
         store.journal(answer.id, text="so far")
         await until_stored(store, answer, "so far")
         readers = [asyncio.create_task(read()) for _ in range(3)]
-        await asyncio.sleep(0.005)
+        await more_seen()
         await store.finish_message(answer.model_copy(update={"status": Status.COMPLETE, "content": "so far"}))
-        await asyncio.sleep(0.005)
+        await more_seen()
         for reader in readers:
             reader.cancel()
         await asyncio.wait(readers)
@@ -491,7 +500,7 @@ async def test_rows_become_messages_without_holding_up_the_loop(store, path):
     with outside(path) as file:
         file.execute("BEGIN")
         parent = None
-        for number in range(4_000):
+        for number in range(16_000):
             file.execute(
                 "INSERT INTO messages (id, session_id, parent_id, role, status, created_at, chars, lines, tokens, "
                 "tokens_estimated, in_window, pinned, content) VALUES (?, ?, ?, 'user', 'complete', 0, 1, 1, 1, 1, 1, "
@@ -507,5 +516,5 @@ async def test_rows_become_messages_without_holding_up_the_loop(store, path):
         while not reading.done():
             await asyncio.sleep(0.001)
             turns += 1
-        assert len(reading.result()) == 4_000
+        assert len(reading.result()) == 16_000
         assert turns >= 4, f"the loop had {turns} turns"
