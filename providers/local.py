@@ -169,9 +169,11 @@ class LocalAgent(AgentInterface):
             url = f"{endpoint.address}/v1"
             self._server = LocalServer(url, endpoint.key, name=f"The local model {self._request.model}")
             self._endpoint = endpoint
-            self._window_tokens = await served_window(url, bearer(endpoint.key), self._request.model)
-            if earlier is not None:
-                await earlier.aclose()
+            try:
+                self._window_tokens = await served_window(url, bearer(endpoint.key), self._request.model)
+            finally:
+                if earlier is not None:
+                    await earlier.aclose()
         return self._server
 
     def _stopped(self, reason: str) -> ConnectionFailedError:

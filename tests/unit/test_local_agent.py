@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 
 from brim.core.errors import AgentError, ConnectionFailedError, ContextOverflowError
 from brim.core.events import Done, TextDelta, UsageReported, Waiting
 from brim.core.types import AgentContext, Message, ToolCall
-from brim.providers import local_waiting
+from brim.providers import local, local_waiting
 from brim.providers.local import LocalAgent
+from brim.providers.local_process import Endpoint
 from tests.support.local_model import answer, asking, local_agent, needs_model, text_of
 from tests.support.processes import is_alive, until
 
@@ -288,6 +290,37 @@ async def test_the_child_stands_apart_from_the_terminal_and_steps_back(agent: Lo
     assert agent.pid is not None
     assert os.getsid(agent.pid) == agent.pid
     assert os.getpriority(os.PRIO_PROCESS, agent.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
+async def test_a_turn_that_is_stopped_while_it_connects_leaves_no_connections_of_the_child_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Earlier:
+        closed = 0
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    async def start() -> Endpoint:
+        return Endpoint("http://127.0.0.1:1", SecretStr("k"))
+
+    async def silent(*_: object) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    asked = asyncio.Event()
+    monkeypatch.setattr(local, "served_window", silent)
+    agent, earlier = local_agent(tmp_path), Earlier()
+    monkeypatch.setattr(agent._process, "start", start)
+    monkeypatch.setattr(agent, "_server", earlier)
+    turn = asyncio.create_task(answer(agent, "Hello"))
+    await asked.wait()
+    turn.cancel()
+    await asyncio.wait([turn])
+
+    assert turn.cancelled()
+    assert earlier.closed == 1
+    await agent.aclose()
 
 
 async def test_closing_ends_the_child_for_good(tmp_path: Path) -> None:
