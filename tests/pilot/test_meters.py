@@ -313,7 +313,7 @@ async def test_the_cache_grows_cold_where_it_is_known_when(model, ago_s, words):
             assert "cache warm" not in text
             assert "cache cold" not in text
         elif words == "cache warm":
-            assert "4:1" in text
+            assert "4:1" in text or "4:0" in text
         assert (app.query_one(ContextMeter)._cooling is not None) is (words == "cache warm")
 
 

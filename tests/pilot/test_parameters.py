@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from brim.core.agent import OneAgent
 from brim.core.parameters import Parameters
@@ -20,7 +19,7 @@ from brim.tui.screens.models import ModelPickerScreen
 from brim.tui.screens.personas import PersonasScreen
 from tests.support.agents import Plain
 from tests.support.hostile import HOSTILE, assert_clean
-from tests.support.screen import ask, brim, screen_segments, screen_text, sees, toasts
+from tests.support.screen import ask, brim, opens, screen_segments, screen_text, sees, toasts
 from tests.support.waiting import wait_until
 
 
@@ -45,17 +44,22 @@ def controller(app: BrimApp) -> ChatController:
 
 async def parameters(app: BrimApp, pilot: Pilot[None]) -> FieldsScreen:
     await pilot.press("alt+p")
-    await wait_until(pilot, lambda: isinstance(app.screen, FieldsScreen), "the fields")
+    screen = await opens(app, pilot, FieldsScreen)
     await sees(app, pilot, "system prompt")
-    assert isinstance(app.screen, FieldsScreen)
-    return app.screen
+    return screen
 
 
 async def personas(app: BrimApp, pilot: Pilot[None]) -> PersonasScreen:
     await pilot.press("alt+n")
-    await wait_until(pilot, lambda: isinstance(app.screen, PersonasScreen), "the personas")
-    assert isinstance(app.screen, PersonasScreen)
-    return app.screen
+    return await opens(app, pilot, PersonasScreen)
+
+
+async def at_the_line(pilot: Pilot[None], screen: FieldsScreen) -> None:
+    await wait_until(pilot, lambda: screen.value.has_focus, "the line to type in")
+
+
+async def left_the_line(pilot: Pilot[None], screen: FieldsScreen) -> None:
+    await wait_until(pilot, lambda: screen.value.disabled, "the fields again")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
@@ -65,7 +69,7 @@ async def test_only_what_the_model_takes_is_shown_with_the_place_it_comes_from(
     async with brim(tmp_path, Source(Taking()), size=size) as (app, pilot):
         await parameters(app, pilot)
         for words in ("temperature", "the provider's own", "stop at", "seed", "settings"):
-            assert words in screen_text(app)
+            await sees(app, pilot, words)
         for words in ("top-p", "longest answer", "effort"):
             assert words not in screen_text(app)
 
@@ -81,13 +85,17 @@ async def test_the_header_leaves_out_what_the_model_does_not_take(tmp_path: Path
 async def test_a_value_is_set_refused_and_taken_back(tmp_path: Path) -> None:
     agent = Taking()
     async with brim(tmp_path, Source(agent)) as (app, pilot):
-        await parameters(app, pilot)
-        await pilot.press("down", "enter", *"3", "enter")
+        screen = await parameters(app, pilot)
+        await pilot.press("down", "enter")
+        await at_the_line(pilot, screen)
+        await pilot.press("3", "enter")
         await sees(app, pilot, 'temperature is "3", but it must be a number from 0 to 2.')
-        assert app.screen.query_one(Input).value == "3"
+        assert screen.value.value == "3"
         await pilot.press("backspace", *"0.2", "enter")
         await wait_until(pilot, lambda: controller(app).parameters == Parameters(temperature=0.2))
+        await left_the_line(pilot, screen)
         await pilot.press("escape")
+        await wait_until(pilot, lambda: app.screen is app.chat)
         await sees(app, pilot, "temp 0.2")
         await ask(app, pilot, "one")
         await wait_until(pilot, lambda: agent.asked)
@@ -107,15 +115,15 @@ async def test_what_another_model_does_not_take_is_kept_and_told(tmp_path: Path)
         await controller(app).set_parameters(Parameters(top_p=0.5, seed=3))
         await parameters(app, pilot)
         await sees(app, pilot, "This model does not take top-p 0.5.")
-        assert "seed" in screen_text(app)
+        await sees(app, pilot, "seed")
 
 
 async def test_the_system_prompt_is_among_them(tmp_path: Path) -> None:
     async with brim(tmp_path, Plain()) as (app, pilot):
         await parameters(app, pilot)
-        assert "This model takes no parameters." in screen_text(app)
+        await sees(app, pilot, "This model takes no parameters.")
         await pilot.press("enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, AskingScreen))
+        await opens(app, pilot, AskingScreen)
         await pilot.press(*"Be brief.", "ctrl+s")
         await wait_until(pilot, lambda: controller(app).system_prompt == "Be brief.")
         await sees(app, pilot, "Be brief.")
@@ -146,21 +154,24 @@ async def test_the_first_persona_is_made_from_nothing(tmp_path: Path, size: tupl
         await personas(app, pilot)
         await sees(app, pilot, "There is no persona yet.")
         await pilot.press("n")
-        await wait_until(pilot, lambda: isinstance(app.screen, AskingScreen))
+        await opens(app, pilot, AskingScreen)
         await pilot.press(*"Critic", "enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        fields = await opens(app, pilot, FieldsScreen)
         await sees(app, pilot, "the usual")
         await pilot.press("down", "enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, ModelPickerScreen))
-        await sees(app, pilot, "Taking")
+        picker = await opens(app, pilot, ModelPickerScreen)
+        await wait_until(pilot, lambda: (row := picker.models.cursor) and row.model.id == "agent:Taking")
         await pilot.press("enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, FieldsScreen))
-        await pilot.press("down", "down", "enter", *"0.3", "enter")
+        await wait_until(pilot, lambda: fields._fields[1].set_here == "agent:Taking", "the model is kept")
+        await pilot.press("down", "down", "enter")
+        await at_the_line(pilot, fields)
+        await pilot.press(*"0.3", "enter")
         kept = Persona(name="Critic", model="agent:Taking", parameters=Parameters(temperature=0.3))
         wanted = Personas(tmp_path / "config")
         await wait_until(pilot, lambda: wanted.all() == [kept])
+        await left_the_line(pilot, fields)
         await pilot.press("escape")
-        await wait_until(pilot, lambda: isinstance(app.screen, PersonasScreen))
+        await opens(app, pilot, PersonasScreen)
         await sees(app, pilot, "temp 0.3")
         await pilot.press("enter")
         await sees(app, pilot, "as Critic")
@@ -177,7 +188,7 @@ async def test_a_session_becomes_one_and_a_deletion_is_undone(tmp_path: Path) ->
         await controller(app).set_system_prompt("Be brief.")
         await personas(app, pilot)
         await pilot.press("s")
-        await wait_until(pilot, lambda: isinstance(app.screen, AskingScreen))
+        await opens(app, pilot, AskingScreen)
         await pilot.press(*"Mine", "enter")
         kept = Persona(
             name="Mine", system_prompt="Be brief.", model="agent:Taking", parameters=Parameters(seed=3)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from brim.core.store.sqlite import SQLiteStore
 from brim.core.types import Message, Session
 from brim.tui.app import BrimApp
 from brim.tui.widgets.search_hits import SearchHits
 from brim.tui.widgets.session_list import SessionList
+from brim.tui.widgets.session_rows_view import SessionRowsView
 from tests.support.agents import Plain
 from tests.support.screen import ask, brim, screen_text, sees
 from tests.support.waiting import wait_until
@@ -55,6 +57,17 @@ async def search(app: BrimApp, pilot: Pilot[None], text: str) -> None:
     await pilot.press(*("space" if key == " " else key for key in text))
 
 
+async def found_alone(app: BrimApp, pilot: Pilot[None], text: str) -> None:
+    """Wait until messages are found by ``text``, their first word, and no title is."""
+    rows = app.chat.query_one(SessionRowsView).rows
+    await wait_until(pilot, lambda: {hit for _, hit in found(app)} == {text} and not rows, f"{text} alone")
+
+
+async def go_to(app: BrimApp, pilot: Pilot[None], key: str, where: Widget) -> None:
+    await pilot.press(key)
+    await wait_until(pilot, lambda: app.focused is where, f"the focus in {where}")
+
+
 def long_talk() -> list[str]:
     return [f"message number {number}\n\nand a second line" for number in range(LONG)]
 
@@ -66,7 +79,7 @@ async def test_titles_stand_above_messages_and_both_follow_each_key(tmp_path: Pa
     async with brim(tmp_path, Plain()) as (app, pilot):
         await search(app, pilot, "borr")
         await sees(app, pilot, "1 in messages")
-        assert found(app) == [("lifetimes", "borr")]
+        await wait_until(pilot, lambda: found(app) == [("lifetimes", "borr")])
         rows = app.chat.query_one(SessionList)._view.rows
         await wait_until(
             pilot, lambda: [line.text for line in rows.lines if line.session_id] == ["borrowing"]
@@ -85,17 +98,19 @@ async def test_a_hit_opens_its_session_where_it_is_and_escape_goes_back(tmp_path
     async with brim(tmp_path, Plain(), session="id-other") as (app, pilot):
         await search(app, pilot, "needle")
         await sees(app, pilot, "1 in messages")
-        await pilot.press("enter", "enter")
-        await sees(app, pilot, "with the needle in it")
+        await found_alone(app, pilot, "needle")
+        await go_to(app, pilot, "enter", hits(app))
+        await go_to(app, pilot, "enter", app.chat.composer)
         assert app.chat.controller is not None
         assert app.chat.controller.session_id == "id-far"
+        await sees(app, pilot, "with the needle in it")
         finder = app.chat.transcript.finder
         assert finder is not None
         assert finder.current is not None
         assert finder.current.entry == 20
         await pilot.press("escape")
         await wait_until(pilot, lambda: app.chat.controller.session_id == "id-other")  # type: ignore[union-attr]
-        assert app.focused is hits(app)
+        await wait_until(pilot, lambda: app.focused is hits(app))
         assert app.chat.transcript.finder is None
 
 
@@ -103,6 +118,7 @@ async def test_what_an_edit_has_left_behind_is_shown_with_its_branch(tmp_path: P
     async with brim(tmp_path, Plain()) as (app, pilot):
         await ask(app, pilot, "the old wording")
         await sees(app, pilot, "An answer.")
+        await wait_until(pilot, lambda: not app.manager.running())
         assert app.chat.controller is not None
         session = app.chat.controller.shown_session()
         first = (await app.manager.transcript(session.id))[0]
@@ -111,7 +127,9 @@ async def test_what_an_edit_has_left_behind_is_shown_with_its_branch(tmp_path: P
         await sees(app, pilot, "a new prompt")
         await search(app, pilot, "wording")
         await sees(app, pilot, "1 in messages")
-        await pilot.press("down", "down", "enter")  # past the title, which has the word too
+        await go_to(app, pilot, "down", app.chat.query_one(SessionRowsView))
+        await go_to(app, pilot, "down", hits(app))  # past the title, which has the word too
+        await go_to(app, pilot, "enter", app.chat.composer)
         await wait_until(pilot, lambda: app.chat.transcript.finder is not None)
         await wait_until(pilot, lambda: "a new prompt" not in screen_text(app))
         await pilot.press("escape")
@@ -125,7 +143,9 @@ async def test_the_command_searches_in_a_small_terminal(tmp_path: Path) -> None:
         await pilot.press("enter")
         await sees(app, pilot, "1 in messages")
         await sees(app, pilot, "[bold]borrow checker")
-        await pilot.press("down", "enter")
+        await found_alone(app, pilot, "borrow")
+        await go_to(app, pilot, "down", hits(app))
+        await pilot.press("enter")
         await wait_until(pilot, lambda: app.chat.controller.session_id == "id-lifetimes")  # type: ignore[union-attr]
         assert not app.chat.sessions.has_class("-over")
         await pilot.press("escape")
@@ -138,15 +158,16 @@ async def test_sending_ends_the_visit(tmp_path: Path) -> None:
     await fill(tmp_path, lifetimes=["Why?", "The borrow checker."], other=["Hello"])
     async with brim(tmp_path, Plain(), session="id-other") as (app, pilot):
         await search(app, pilot, "borrow")
-        await sees(app, pilot, "1 in messages")
-        await pilot.press("enter", "enter")
-        await wait_until(pilot, lambda: app.chat.controller.session_id == "id-lifetimes")  # type: ignore[union-attr]
+        await found_alone(app, pilot, "borrow")
+        await go_to(app, pilot, "enter", hits(app))
+        await go_to(app, pilot, "enter", app.chat.composer)
+        assert app.chat.controller is not None
+        assert app.chat.controller.session_id == "id-lifetimes"
         await ask(app, pilot, "go on")
         await sees(app, pilot, "An answer.")
         await wait_until(pilot, lambda: not app.manager.running())
         await pilot.press("escape")
         await pilot.pause()
-        assert app.chat.controller is not None
         assert app.chat.controller.session_id == "id-lifetimes"
 
 
@@ -155,9 +176,11 @@ async def test_more_hits_are_read_as_one_goes_down(tmp_path: Path) -> None:
     async with brim(tmp_path, Plain()) as (app, pilot):
         await search(app, pilot, "number")
         await sees(app, pilot, "+ in messages")
+        await found_alone(app, pilot, "number")
         first = len(hits(app).hits)
         assert first < LONG
-        await pilot.press("down", "down", *["pagedown"] * 6)
+        await go_to(app, pilot, "down", hits(app))
+        await pilot.press("down", *["pagedown"] * 6)
         await wait_until(pilot, lambda: len(hits(app).hits) > first)
         ids = [hit.message_id for hit in hits(app).hits]
         assert len(ids) == len(set(ids))

@@ -100,6 +100,7 @@ async def test_keys_say_what_is_wanted_of_the_session_under_the_cursor():
         app.list.focus()
         await pilot.press("down", "enter", "e", "end", "delete", "home", "f2", "n")
         one, four, none = (f"{n:016x}" for n in (1, 4, 0))
+        await wait_until(pilot, lambda: len(app.said) == 5, "all that is wanted")
         assert app.said == [
             ("open", one),
             ("rename", one),
@@ -113,6 +114,7 @@ async def test_a_click_opens():
     app = Host(5)
     async with app.run_test(size=(26, 24)) as pilot:
         await wait_until(pilot, lambda: len(app.list._view.rows) == 5, "the sessions")
+        await wait_until(pilot, lambda: any("Session 2" in line for line in app.lines), "the row")
         row = next(y for y, line in enumerate(app.lines) if "Session 2" in line)
         await pilot.click(app.list._view, offset=(3, row))
         await wait_until(pilot, lambda: bool(app.said), "the message")
@@ -125,7 +127,7 @@ async def test_a_click_opens():
 async def test_marks_current_and_changes():
     app = Host(3)
     async with app.run_test(size=(26, 24)) as pilot:
-        await wait_until(pilot, lambda: len(app.list._view.rows) == 3, "the sessions")
+        await wait_until(pilot, lambda: any("Session 2" in line for line in app.lines), "the sessions")
         app.list.mark(f"{1:016x}", streaming=True)
         app.list.mark(f"{2:016x}", unread=True)
         app.list.set_current(f"{1:016x}")

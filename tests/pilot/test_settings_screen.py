@@ -26,7 +26,7 @@ from brim.tui.screens.welcome import WelcomeScreen
 from tests.support.hostile import HOSTILE, assert_clean
 from tests.support.keyrings import MemoryKeyring, SilentKeyring, system_keyring
 from tests.support.llama_server import LlamaServer, llama
-from tests.support.screen import ask, screen_lines, screen_segments, screen_text, sees
+from tests.support.screen import ask, opens, screen_lines, screen_segments, screen_text, sees
 from tests.support.scripted_server import Reply, Request, ScriptedServer, refusal
 from tests.support.waiting import wait_until
 
@@ -87,18 +87,43 @@ async def form(app: BrimApp, pilot: Pilot[None], *names: str) -> ProviderScreen:
     await opened(app, pilot, names[0])
     await pilot.press("enter")
     for name in names[1:]:
-        await wait_until(pilot, lambda: isinstance(app.screen, PickerScreen), "the list of providers")
-        app.screen.query_one(Input).value = name
-        await wait_until(pilot, lambda: app.screen.query_one(OptionList).option_count == 1, f"{name} alone")
+        picker = await opens(app, pilot, PickerScreen)
+        picker.query_one(Input).value = name
+        await alone(pilot, picker)
         await pilot.press("enter")
-    await wait_until(pilot, lambda: isinstance(app.screen, ProviderScreen), "the form")
-    assert isinstance(app.screen, ProviderScreen)
-    await wait_until(pilot, lambda: app.screen._begun is not None, "the fields")
-    return app.screen
+    return await opens(app, pilot, ProviderScreen)
+
+
+async def alone(pilot: Pilot[None], picker: PickerScreen) -> None:
+    await wait_until(pilot, lambda: picker.query_one(OptionList).option_count == 1, "what was typed alone")
+
+
+async def take(app: BrimApp, pilot: Pilot[None], words: str) -> None:
+    """Type words that fit one line of a list, and take it."""
+    picker = await opens(app, pilot, PickerScreen)
+    await type_in(pilot, words)
+    await alone(pilot, picker)
+    await pilot.press("enter")
 
 
 async def type_in(pilot: Pilot[None], text: str) -> None:
     await pilot.press(*text)
+
+
+async def set_to(pilot: Pilot[None], screen: SettingsScreen, text: str) -> None:
+    """Set the setting chosen."""
+    await pilot.press("enter")
+    await wait_until(pilot, lambda: screen.value.has_focus, "the line to type in")
+    await type_in(pilot, text)
+    await pilot.press("enter")
+
+
+async def answered(app: BrimApp, pilot: Pilot[None]) -> None:
+    controller = app.chat.controller
+    assert controller is not None
+    await wait_until(
+        pilot, lambda: controller.session is not None and controller.session.turns == 1, "a turn", seconds=40
+    )
 
 
 def told(app: BrimApp) -> str:
@@ -121,18 +146,17 @@ async def test_from_nothing_to_a_first_answer(
     monkeypatch.setenv("BRIM_MAX_TOKENS", "24")
     async with app_on(paths) as (app, pilot):
         await pilot.press("f10")
-        await wait_until(pilot, lambda: isinstance(app.screen, SettingsScreen), "the settings")
+        await opens(app, pilot, SettingsScreen)
         await sees(app, pilot, "Add a provider")
         await pilot.press(*"add", "enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, PickerScreen), "what can be added")
-        await pilot.press(*"chat", "enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, ProviderScreen), "the form")
+        await take(app, pilot, "chat")
+        await opens(app, pilot, ProviderScreen)
         await pilot.press(*"mine", "tab", "tab")
         await type_in(pilot, llama.openai_url)
         await pilot.press("tab", "tab")
         await type_in(pilot, llama.key)
+        await sees(app, pilot, "•" * len(llama.key))
         assert llama.key not in screen_text(app)
-        assert "•" * len(llama.key) in screen_text(app)
         await pilot.press("ctrl+t")
         await says(app, pilot, f"✓ 1 model: {llama.model}")
         await pilot.press("ctrl+s")
@@ -145,14 +169,9 @@ async def test_from_nothing_to_a_first_answer(
         app.chat.commands.run("model", "mine:smollm2")
         await sees(app, pilot, "mine:smollm2")
         await ask(app, pilot, "Say hello.")
+        await answered(app, pilot)
         controller = app.chat.controller
         assert controller is not None
-        await wait_until(
-            pilot,
-            lambda: controller.session is not None and not controller.is_answering,
-            "a turn",
-            seconds=40,
-        )
         assert controller.session is not None
         asked, answer = (await controller.manager.transcript(controller.session.id))[:2]
         assert (asked.content, answer.model) == ("Say hello.", "mine:smollm2")
@@ -210,7 +229,7 @@ async def test_without_a_keyring_it_is_not_offered(paths: Paths) -> None:
         )
         assert screen.place.value is KeyPlace.FILE
         assert screen.entry.password
-        assert app.focused is screen.entry
+        await wait_until(pilot, lambda: app.focused is screen.entry, "the focus at what is missing")
 
 
 async def test_a_keyring_that_waits_for_a_password_does_not_stop_the_screen(
@@ -236,21 +255,22 @@ async def test_a_setting_is_saved_with_all_comments_takes_effect_and_can_be_undo
     async with app_on(paths) as (app, pilot):
         before = app.theme
         screen = await opened(app, pilot, "seed")
-        await pilot.press("enter", *"seven", "enter")
+        await set_to(pilot, screen, "seven")
         await says(app, pilot, "a whole number")
         assert paths.config_file.read_text() == _TEXT
         screen.value.value = "7"
         await pilot.press("enter")
         await says(app, pilot, "Saved. Ctrl+Z undoes.")
         assert paths.config_file.read_text() == _TEXT.replace("\n\n", "\nseed = 7\n\n", 1)
-        assert "config.toml line 3" in screen_text(app)
+        await sees(app, pilot, "config.toml line 3")
+        screen._tell("")
 
         screen.narrowing.value = "colours"
         await wait_until(pilot, lambda: list(screen._rows) == ["theme"], "the theme alone")
         await pilot.press("enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, PickerScreen), "the themes")
-        await pilot.press(*"paper", "enter")
+        await take(app, pilot, "paper")
         await wait_until(pilot, lambda: app.theme == "paper", "the theme")
+        await wait_until(pilot, lambda: "Saved." in str(screen.told.content), "what was done")
         assert before != "paper"
 
         await pilot.press("ctrl+z")
@@ -285,12 +305,12 @@ async def test_where_a_value_comes_from_is_told_and_what_does_not_show_at_once(
         screen.narrowing.value = "within a minute"
         await wait_until(pilot, lambda: list(screen._rows) == ["requests_per_minute"], "the limit")
         screen.menu.focus()
-        await pilot.press("enter", "5", "enter")
+        await set_to(pilot, screen, "5")
         await says(app, pilot, "Saved. Ctrl+Z undoes.")
         screen.narrowing.value = "where the sessions are"
         await wait_until(pilot, lambda: list(screen._rows) == ["store"], "the store")
         screen.menu.focus()
-        await pilot.press("enter", *"sqlite:///x.db", "enter")
+        await set_to(pilot, screen, "sqlite:///x.db")
         await says(app, pilot, "It takes effect with the next start of brim.")
         shown = set(Settings.model_fields)
         screen.narrowing.value = ""
@@ -327,7 +347,7 @@ async def test_the_gauge_follows_the_window_and_the_threshold_while_the_settings
         assert app.chat.controller is not None
         await app.chat.controller.set_model("scripted:echo")
         await ask(app, pilot, "Hello.")
-        await wait_until(pilot, lambda: not app.chat.controller.is_answering, "the answer")
+        await answered(app, pilot)
         await sees(app, pilot, "/ ?")
         screen = await opened(app, pilot)
         assert await screen._keep("context_window_size", "5000")
@@ -354,7 +374,7 @@ async def test_a_file_broken_by_hand_is_told_with_its_line_and_what_held_still_d
         paths.config_file.write_text("theme = dusk\n")
         screen.narrowing.value = "seed"
         await wait_until(pilot, lambda: list(screen._rows) == ["seed"], "the setting")
-        await pilot.press("enter", "7", "enter")
+        await set_to(pilot, screen, "7")
         await says(app, pilot, "config.toml line 1 is not TOML")
         assert paths.config_file.read_text() == "theme = dusk\n"
 
@@ -365,15 +385,14 @@ async def test_what_was_typed_and_not_saved_is_asked_about(paths: Paths) -> None
         await pilot.press("escape")
         await wait_until(pilot, lambda: isinstance(app.screen, SettingsScreen), "no question about nothing")
         await pilot.press("enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, PickerScreen), "the list")
-        await pilot.press(*"mistral", "enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, ProviderScreen), "the form")
+        await take(app, pilot, "mistral")
+        await opens(app, pilot, ProviderScreen)
         await pilot.press(*_KEY, "escape")
-        await wait_until(pilot, lambda: isinstance(app.screen, DecidingScreen), "the question")
+        await opens(app, pilot, DecidingScreen)
         await pilot.press("escape")
         await wait_until(pilot, lambda: isinstance(app.screen, ProviderScreen), "the form again")
         await pilot.press("escape")
-        await wait_until(pilot, lambda: isinstance(app.screen, DecidingScreen), "the question again")
+        await opens(app, pilot, DecidingScreen)
         await pilot.press("down", "enter")
         await wait_until(pilot, lambda: isinstance(app.screen, SettingsScreen), "the settings")
     assert not paths.config_file.exists()
@@ -386,16 +405,16 @@ async def test_a_provider_is_changed_and_removed_with_the_mouse(paths: Paths) ->
         await wait_until(pilot, lambda: "does not answer" in screen_text(app), "the state of the server")
         row = next(at for at, line in enumerate(screen_lines(app)) if "127.0.0.1:1/v1" in line)
         await pilot.click(offset=(30, row))
-        await wait_until(pilot, lambda: isinstance(app.screen, ProviderScreen), "the form")
-        assert isinstance(app.screen, ProviderScreen)
-        app.screen.url.value = "http://127.0.0.1:2/v1"
+        provider = await opens(app, pilot, ProviderScreen)
+        provider.url.value = "http://127.0.0.1:2/v1"
         await pilot.click("#test")
         await says(app, pilot, "cannot be reached: connection refused")
+        await pilot.pause()
         await pilot.click("#save")
         await wait_until(pilot, lambda: app.screen is screen, "the settings")
         assert paths.config_file.read_text() == _TEXT.replace(":1/v1", ":2/v1")
         await pilot.click(offset=(30, row))
-        await wait_until(pilot, lambda: isinstance(app.screen, ProviderScreen), "the form again")
+        await opens(app, pilot, ProviderScreen)
         await pilot.click("#remove")
         await wait_until(pilot, lambda: app.screen is screen, "the settings again")
         assert "providers" not in paths.config_file.read_text()
@@ -433,10 +452,7 @@ async def form_again(app: BrimApp, pilot: Pilot[None]) -> ProviderScreen:
     await wait_until(pilot, lambda: list(app.screen._rows) == ["work"], "work alone")
     app.screen.menu.focus()
     await pilot.press("enter")
-    await wait_until(pilot, lambda: isinstance(app.screen, ProviderScreen), "the form")
-    assert isinstance(app.screen, ProviderScreen)
-    await wait_until(pilot, lambda: app.screen._begun is not None, "the fields")
-    return app.screen
+    return await opens(app, pilot, ProviderScreen)
 
 
 async def test_a_provider_that_is_undone_is_gone_from_the_list(paths: Paths) -> None:
@@ -473,18 +489,15 @@ async def test_the_welcome_leads_here_and_the_first_provider_answers(
     monkeypatch.setenv("BRIM_LOCAL_MODEL", str(paths.config / "none.gguf"))
     async with ScriptedServer() as server, app_on(paths) as (app, pilot):
         server.pages["/v1/models"] = {"data": [{"id": "one"}]}
-        await wait_until(pilot, lambda: isinstance(app.screen, WelcomeScreen), "the welcome")
+        await opens(app, pilot, WelcomeScreen)
         await pilot.press("s")
-        await wait_until(pilot, lambda: isinstance(app.screen, SettingsScreen), "the settings")
-        assert isinstance(app.screen, SettingsScreen)
-        await wait_until(pilot, lambda: app.screen.menu.highlighted is not None, "the rows")
+        settings = await opens(app, pilot, SettingsScreen)
+        await wait_until(pilot, lambda: settings.menu.highlighted is not None, "the rows")
         await pilot.press("enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, PickerScreen), "what can be added")
-        await pilot.press(*"chat", "enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, ProviderScreen), "the form")
-        assert isinstance(app.screen, ProviderScreen)
-        app.screen.typed_name.value, app.screen.url.value = "work", server.openai_url
-        app.screen.place.value = KeyPlace.NONE
+        await take(app, pilot, "chat")
+        screen = await opens(app, pilot, ProviderScreen)
+        screen.typed_name.value, screen.url.value = "work", server.openai_url
+        screen.place.value = KeyPlace.NONE
         await pilot.press("ctrl+s")
         await wait_until(pilot, lambda: isinstance(app.screen, SettingsScreen), "the settings again")
         await pilot.press("escape")

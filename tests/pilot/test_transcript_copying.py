@@ -208,7 +208,7 @@ async def test_find_counts_all_messages_and_goes_round() -> None:
         last = app.of(Transcript.FindChanged)[-1]
         assert (last.needle, last.current, last.total) == ("needle", 3, 3)
         assert len(set(source.fetched)) <= 600
-        assert row_of(app, "The Needle is here.") >= 0
+        await wait_until(pilot, lambda: any("The Needle is here." in row for row in shown(app.transcript)))
         for expected in (2, 1, 3):
             app.transcript.find_previous()
             await wait_until(

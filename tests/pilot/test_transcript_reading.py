@@ -8,39 +8,42 @@ from brim.core.errors import StoreError
 from brim.core.types import CleanupReceipt, Failure, Message, Status, ToolCall
 from brim.tui.widgets.transcript import Transcript
 from brim.tui.widgets.transcript_model import PAGE
-from tests.support.transcripts import ListSource, TranscriptHost, conversation, shown
+from tests.support.transcripts import (
+    ListSource,
+    TranscriptHost,
+    conversation,
+    is_idle,
+    is_laid_out,
+    shown,
+)
 from tests.support.waiting import wait_until
 
 SIZE = (80, 24)
 
 
-def idle(transcript: Transcript) -> bool:
-    """Whether the transcript has nothing left to do."""
-    fetcher = transcript._fetcher
-    return transcript._chore_timer is None and (fetcher is None or not fetcher.is_running)
-
-
 async def test_without_messages_it_says_what_to_do() -> None:
     app = TranscriptHost()
-    async with app.run_test(size=SIZE):
-        assert any("press Enter" in row for row in shown(app.transcript))
+    async with app.run_test(size=SIZE) as pilot:
+        await wait_until(pilot, lambda: any("press Enter" in row for row in shown(app.transcript)))
 
 
 async def test_ten_thousand_messages_open_at_their_end_with_few_texts_read() -> None:
     app = TranscriptHost()
     messages = conversation(10_000)
     async with app.run_test(size=SIZE) as pilot:
-        source = await app.open(messages)
+        source = ListSource(messages)
+        await app.transcript.show(source, len(messages), messages[-30:])
+        assert source.fetched == []
+        await wait_until(pilot, lambda: is_laid_out(app.transcript))
         rows = shown(app.transcript)
         assert "So it is." in [row.strip() for row in rows[-3:]]
         assert any("Answer 9999." in row for row in rows) or "value_" in "\n".join(rows)
-        assert source.fetched == []
-        await wait_until(pilot, lambda: source.outlines == 1 and idle(app.transcript))
+        await wait_until(pilot, lambda: source.outlines == 1 and is_idle(app.transcript))
         assert shown(app.transcript) == rows
         assert len(source.fetched) <= PAGE
         await pilot.press("home")
         await wait_until(pilot, lambda: "Question 0" in "\n".join(shown(app.transcript)))
-        await wait_until(pilot, lambda: idle(app.transcript))
+        await wait_until(pilot, lambda: is_idle(app.transcript))
         assert len(source.fetched) <= 3 * PAGE
         assert len(app.transcript.column.model.messages) <= 4 * PAGE
 
@@ -50,10 +53,11 @@ async def test_paging_up_shows_every_line_once() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await app.open(conversation(60), tail=60)
         transcript = app.transcript
+        await wait_until(pilot, lambda: is_idle(transcript))
         for _ in range(5):
             top = shown(transcript)[0]
             await pilot.press("pageup")
-            await wait_until(pilot, lambda: idle(transcript))
+            await wait_until(pilot, lambda: is_idle(transcript))
             assert shown(transcript)[-1] == top
         for _ in range(5):
             bottom = shown(transcript)[-1]
@@ -67,9 +71,10 @@ async def test_measuring_and_the_outline_do_not_move_what_is_read() -> None:
         source = await app.open(conversation(2_000))
         for _ in range(6):
             await pilot.press("up")
+        await wait_until(pilot, lambda: is_laid_out(app.transcript))
         rows = shown(app.transcript)
         assert not app.transcript.following
-        await wait_until(pilot, lambda: source.outlines == 1 and idle(app.transcript))
+        await wait_until(pilot, lambda: source.outlines == 1 and is_idle(app.transcript))
         assert shown(app.transcript) == rows
 
 
@@ -82,7 +87,7 @@ async def test_a_message_above_that_unfolds_does_not_move_what_is_read() -> None
         transcript = app.transcript
         transcript.column.viewport.hold(transcript.column.viewport.top.__class__(11, 1))
         transcript._sync(repaint=True)
-        await wait_until(pilot, lambda: idle(transcript))
+        await wait_until(pilot, lambda: is_idle(transcript))
         rows, y = shown(transcript), transcript.scroll_y
         view = transcript.column.model.view(9)
         assert view is not None
@@ -102,10 +107,13 @@ async def test_another_width_keeps_the_message_at_the_top() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await app.open(messages)
         await pilot.press("pageup", "pageup", "pageup")
+        await wait_until(pilot, lambda: is_idle(app.transcript))
         top_words = shown(app.transcript)[0].split()
         for size in ((50, 24), (120, 30), (80, 24)):
+            width = app.transcript.column.width
             await pilot.resize_terminal(*size)
-            await wait_until(pilot, lambda: idle(app.transcript))
+            await wait_until(pilot, lambda width=width: app.transcript.column.width != width)
+            await wait_until(pilot, lambda: is_idle(app.transcript))
             first = " ".join(shown(app.transcript)[:2]).split()
             assert top_words[0] in first
         assert shown(app.transcript)[0].split() == top_words
@@ -116,10 +124,10 @@ async def test_a_place_is_found_again_after_another_session() -> None:
     messages = conversation(500)
     async with app.run_test(size=SIZE) as pilot:
         source = await app.open(messages)
-        await wait_until(pilot, lambda: source.outlines == 1 and idle(app.transcript))
+        await wait_until(pilot, lambda: source.outlines == 1 and is_idle(app.transcript))
         for _ in range(12):
             await pilot.press("pageup")
-        await wait_until(pilot, lambda: idle(app.transcript))
+        await wait_until(pilot, lambda: is_idle(app.transcript))
         rows, place = shown(app.transcript), app.transcript.place()
         await app.open(conversation(3), tail=3)
         assert app.transcript.following
@@ -212,7 +220,8 @@ async def test_above_the_horizon_messages_are_dimmed_and_a_cleanup_leaves_its_re
         for key in receipt.left_ids:
             source.messages[key] = source.messages[key].model_copy(update={"in_window": False})
         app.transcript.set_receipt("m7", receipt)
-        await pilot.pause(0.1)
+        await wait_until(pilot, lambda: "above here the model" in "\n".join(shown(app.transcript)))
+        await wait_until(pilot, lambda: is_laid_out(app.transcript))
         rows = [row.strip() for row in shown(app.transcript)]
         horizon = next(at for at, row in enumerate(rows) if "above here the model no longer sees" in row)
         assert rows[horizon + 1].startswith("You")
@@ -267,6 +276,6 @@ async def test_an_idle_transcript_has_no_timer() -> None:
     app = TranscriptHost()
     async with app.run_test(size=SIZE) as pilot:
         await app.open(conversation(200))
-        await wait_until(pilot, lambda: idle(app.transcript))
+        await wait_until(pilot, lambda: is_idle(app.transcript))
         assert not app.transcript._pacer.waits
         assert not app.transcript._timers

@@ -9,7 +9,7 @@ from textual.geometry import Region
 
 from brim.core.types import Failure, Message, Status, ToolCall
 from brim.tui.widgets.transcript import Transcript
-from tests.support.transcripts import TranscriptHost, conversation, shown
+from tests.support.transcripts import TranscriptHost, conversation, is_idle, is_laid_out, shown
 from tests.support.waiting import wait_until
 
 SIZE = (80, 24)
@@ -58,6 +58,7 @@ async def test_a_new_session_shows_prompt_and_answer() -> None:
         app.transcript.add_text(answer_id, "Hel")
         app.transcript.add_text(answer_id, "lo")
         await wait_until(pilot, lambda: "Hello" in "\n".join(shown(app.transcript)))
+        await wait_until(pilot, lambda: is_laid_out(app.transcript))
         assert shown(app.transcript)[1:2] == [" Tell me"]
 
 
@@ -91,6 +92,7 @@ async def test_the_end_is_followed_until_the_reader_scrolls_up_and_again_after_e
         await wait_until(pilot, lambda: shown(transcript)[-2:] == [" reached", ""])
         await pilot.press("pageup")
         assert not transcript.following
+        await wait_until(pilot, lambda: is_laid_out(transcript))
         rows, total = shown(transcript), transcript.virtual_size.height
         transcript.add_text(answer_id, "\n\nmore" * 300)
         await wait_until(pilot, lambda: transcript.virtual_size.height > total + 100)
@@ -111,13 +113,15 @@ async def test_the_wheel_stops_following_and_takes_it_up_again() -> None:
         await wait_until(pilot, lambda: app.transcript.following)
 
 
-async def test_only_lines_that_changed_are_painted() -> None:
+async def test_only_lines_that_changed_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("brim.tui.widgets.transcript.MOVE_BUDGET_S", 10.0)
     app = WatchedHost()
     async with app.run_test(size=(80, 40)) as pilot:
         transcript = app.query_one(Watched)
         answer_id = turn(transcript)
         transcript.add_text(answer_id, "One.\n\nTwo.\n\nThree")
         await wait_until(pilot, lambda: " Three" in shown(transcript))
+        await wait_until(pilot, lambda: is_idle(transcript))
         row = shown(transcript).index(" Three")
         transcript.painted.clear()
         transcript.add_text(answer_id, " is more")

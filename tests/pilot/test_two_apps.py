@@ -16,6 +16,7 @@ from brim.tui.app import BrimApp
 from brim.tui.widgets.session_rows_view import SessionRowsView
 from tests.support.agents import Gated, Plain
 from tests.support.screen import ask, brim, screen_lines, screen_text, sees, toasts
+from tests.support.transcripts import is_laid_out
 from tests.support.waiting import wait_until
 
 
@@ -42,8 +43,13 @@ def shown(app: BrimApp) -> Session:
 async def ask_alpha(app: BrimApp, pilot: Pilot[None]) -> str:
     await ask(app, pilot, "alpha")
     await sees(app, pilot, "An answer.")
-    await wait_until(pilot, lambda: not app.manager.running())
+    await at_rest(app, pilot)
     return shown(app).id
+
+
+async def at_rest(app: BrimApp, pilot: Pilot[None]) -> None:
+    """Wait until the answer has ended, here and on the screen."""
+    await wait_until(pilot, lambda: not app.manager.running() and "Esc stop" not in screen_text(app))
 
 
 async def test_what_is_asked_in_one_app_comes_to_the_other(tmp_path: Path) -> None:
@@ -54,7 +60,7 @@ async def test_what_is_asked_in_one_app_comes_to_the_other(tmp_path: Path) -> No
         await sees(first, pilot, "Some words")
         session_id = shown(first).id
         await sees(second, other, "⇄")
-        assert listed(second) == ["alpha"]
+        await wait_until(other, lambda: listed(second) == ["alpha"])
         second.chat.commands.run("open_session", session_id)
         await sees(second, other, "Some words")
         await sees(second, other, "Another brim is answering")
@@ -68,7 +74,7 @@ async def test_what_is_asked_in_one_app_comes_to_the_other(tmp_path: Path) -> No
         await wait_until(pilot, lambda: not first.manager.running())
         await wait_until(other, lambda: second.chat.composer.placeholder.startswith("Write"))
         assert "⇄" not in screen_text(second)
-        assert screen_text(second).count("Some words and more") == 1
+        await wait_until(other, lambda: screen_text(second).count("Some words and more") == 1)
         assert second.chat.composer.text == "beta"
         await other.press("enter")
         await sees(second, other, "An answer.")
@@ -121,14 +127,15 @@ async def test_a_reader_stays_where_he_is_when_messages_come_from_elsewhere(tmp_
     ):
         await ask(app, pilot, "alpha")
         await sees(app, pilot, "line 79")
-        await wait_until(pilot, lambda: not app.manager.running())
+        await at_rest(app, pilot)
         app.chat.transcript.focus()
         await pilot.press("home", "down", "down")
+        await wait_until(pilot, lambda: is_laid_out(app.chat.transcript))
         before = [line[26:80] for line in screen_lines(app)[3:12]]
         turn = await manager.send(shown(app).id, "beta")
         await turn.wait()
         await wait_until(pilot, lambda: app.chat.transcript.message_count == 4)
-        await pilot.pause()
+        await wait_until(pilot, lambda: is_laid_out(app.chat.transcript))
         assert [line[26:80] for line in screen_lines(app)[3:12]] == before
         assert not app.chat.transcript.following
         await pilot.press("end")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -97,10 +98,24 @@ class TranscriptHost(App[None]):
         return [message for message in self.posted if isinstance(message, kind)]
 
     async def open(self, messages: Sequence[Message], *, tail: int = 30) -> ListSource:
-        """Show a session in the transcript; returns its source."""
+        """Show a session in the transcript until all that is seen is laid out; returns its source."""
         source = ListSource(messages)
         await self.transcript.show(source, len(messages), messages[-tail:])
+        async with asyncio.timeout(25):
+            while not is_laid_out(self.transcript):
+                await asyncio.sleep(0.001)
         return source
+
+
+def is_laid_out(transcript: Transcript) -> bool:
+    """Whether all that is seen is laid out: what takes too long for one paint is laid out after it."""
+    return transcript.column.width > 0 and transcript.column.measure(0.0)[0]
+
+
+def is_idle(transcript: Transcript) -> bool:
+    """Whether the transcript has nothing left to do."""
+    fetcher = transcript._fetcher
+    return transcript._chore_timer is None and (fetcher is None or not fetcher.is_running)
 
 
 def shown(transcript: Transcript) -> list[str]:
