@@ -52,6 +52,9 @@ async def show_settings(screen: ChatScreen, controller: ChatController, wanted: 
     )
     is_new = controller.session is None and preferences.settings.default_model != before.default_model
     if is_new or controller.model is None:
+        shown = (controller.session_id, controller.model)
         model = await controller.manager.default_model()
-        if model is not None and model != controller.model:
+        # A server may be asked for it, and the person may choose or send meanwhile.
+        is_as_before = shown == (controller.session_id, controller.model)
+        if model is not None and is_as_before and model != controller.model:
             await controller.set_model(model)

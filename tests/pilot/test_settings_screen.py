@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -512,6 +513,28 @@ async def test_the_default_model_of_an_empty_session_is_taken_at_once(paths: Pat
         assert await screen._keep("default_model", "scripted:echo")
         await pilot.press("escape")
         await sees(app, pilot, "scripted:echo")
+
+
+async def test_a_model_that_is_chosen_while_the_default_one_is_found_out_stays(paths: Paths) -> None:
+    async with app_on(paths) as (app, pilot):
+        controller = app.chat.controller
+        assert controller is not None
+        find, asked, wanted = controller.manager.agents.default_model, asyncio.Event(), asyncio.Event()
+
+        async def slowly() -> str | None:
+            asked.set()
+            await wanted.wait()
+            return await find()
+
+        controller.manager.agents.default_model = slowly  # as with a server that takes its time
+        screen = await opened(app, pilot)
+        assert await screen._keep("default_model", "scripted:echo")
+        await pilot.press("escape")
+        await asked.wait()
+        await controller.set_model("scripted:demo")
+        wanted.set()
+        await wait_until(pilot, lambda: not [w for w in app.workers if w.group == "command-settings"])
+        assert controller.model == "scripted:demo"
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (40, 12)])

@@ -93,13 +93,14 @@ class ModelList(ScrollView, can_focus=False):
         self.refresh(layout=True)
         after = self._place
         if before is not None and self.scroll_offset.y > 0:
-            self.call_after_refresh(
-                self.scroll_to, y=self.scroll_offset.y + after - before, animate=False, force=True
-            )
+            self.call_after_refresh(self._scroll_on, after - before)
         else:
             self.call_after_refresh(self._show_cursor)
         self._last_place = after
         self.post_message(self.Moved())
+
+    def _scroll_on(self, rows: int) -> None:
+        self.scroll_to(y=self.scroll_offset.y + rows, animate=False, force=True)
 
     _last_place: int | None = None
 
