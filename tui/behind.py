@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from textual.css.query import NoMatches
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -21,7 +23,8 @@ def work_behind(
     """Begin ``work`` behind the screen; it ends with ``node``.
 
     It is called when its turn comes: a coroutine made beforehand is never awaited where its worker is
-    cancelled before that.
+    cancelled before that. What stands in a node is taken away before the node's workers are cancelled, so
+    what work misses while its node is being taken away is no fault.
 
     Args:
         node: Whose work it is.
@@ -29,5 +32,13 @@ def work_behind(
         group: Workers of one name belong together.
         exclusive: Whether it takes the place of the others of its group.
     """
-    worker: Worker[None] = node.run_worker(work, group=group, exclusive=exclusive)
+
+    async def working() -> None:
+        try:
+            await work()
+        except NoMatches:
+            if node.display:
+                raise
+
+    worker: Worker[None] = node.run_worker(working, group=group, exclusive=exclusive)
     return worker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import warnings
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from textual.app import ComposeResult
 from textual.command import CommandPalette
-from textual.widgets import Input, OptionList, TextArea
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static, TextArea
 
 from brim.core.agent import AgentInterface, OneAgent
 from brim.core.errors import SettingsError
@@ -333,3 +336,47 @@ async def test_work_that_is_called_off_before_it_begins_is_never_begun(tmp_path:
             gc.collect()
         assert done == ["c"]
         assert not told
+
+
+class Slow(Static):
+    """Takes its time to go."""
+
+    def __init__(self, is_leaving: asyncio.Event) -> None:
+        super().__init__()
+        self._is_leaving = is_leaving
+
+    async def on_unmount(self) -> None:
+        self._is_leaving.set()
+        await asyncio.sleep(0.1)
+
+
+class Left(ModalScreen[None]):
+    """Is left while there is work behind it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_leaving = asyncio.Event()
+        self.missed: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="shown")
+        yield Slow(self.is_leaving)
+
+    def on_mount(self) -> None:
+        work_behind(self, self._show)
+
+    async def _show(self) -> None:
+        await self.is_leaving.wait()
+        while self.query("#shown"):
+            await asyncio.sleep(0)
+        self.missed.append("shown")
+        self.query_one("#shown", Static).update("An answer.")
+
+
+async def test_an_answer_that_comes_while_its_screen_is_being_left_breaks_nothing(tmp_path: Path) -> None:
+    async with brim(tmp_path, Plain()) as (app, pilot):
+        await app.push_screen(screen := Left())
+        await screen.dismiss()
+        assert screen.missed
+        await ask(app, pilot, "Hello?")
+        await sees(app, pilot, "An answer.")
