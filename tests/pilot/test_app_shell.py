@@ -24,6 +24,7 @@ from brim.tui.actions import ACTIONS
 from brim.tui.app import BrimApp
 from brim.tui.behind import work_behind
 from brim.tui.commands import Commands
+from brim.tui.screens.asking import AskingScreen
 from brim.tui.screens.chat import ChatScreen
 from brim.tui.screens.help import HelpScreen
 from brim.tui.screens.welcome import WelcomeScreen
@@ -380,3 +381,14 @@ async def test_an_answer_that_comes_while_its_screen_is_being_left_breaks_nothin
         assert screen.missed
         await ask(app, pilot, "Hello?")
         await sees(app, pilot, "An answer.")
+
+
+async def test_keys_that_come_all_at_once_take_effect_in_their_order(tmp_path: Path) -> None:
+    async with brim(tmp_path, Plain()) as (app, pilot):
+        typed: list[str | None] = []
+        await app.push_screen(AskingScreen("Name", ""), typed.append)
+        await opens(app, pilot, AskingScreen)
+        for key in ("a", "x", "backspace", "c", "left", "b", "enter"):
+            app.simulate_key(key)
+        await wait_until(pilot, lambda: typed)
+        assert typed == ["abc"]

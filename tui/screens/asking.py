@@ -14,6 +14,7 @@ from textual.widgets import Input, TextArea
 
 from brim.core.text import visible_line
 from brim.tui.pasted import typed
+from brim.tui.widgets.lines import Line, Lines
 
 
 class AskingScreen(ModalScreen[str | None]):
@@ -47,10 +48,10 @@ class AskingScreen(ModalScreen[str | None]):
             box.border_title = Content(visible_line(self._title))
             if self._has_several_lines:
                 box.border_subtitle = "Ctrl+S save · Esc cancel"
-                yield TextArea(typed(self._text), compact=True, highlight_cursor_line=False)
+                yield Lines(typed(self._text), compact=True, highlight_cursor_line=False)
             else:
                 box.border_subtitle = "Enter save · Esc cancel"
-                yield Input(visible_line(self._text), compact=True, select_on_focus=not self._goes_on)
+                yield Line(visible_line(self._text), compact=True, select_on_focus=not self._goes_on)
 
     @on(Input.Submitted)
     def action_save(self) -> None:

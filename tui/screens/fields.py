@@ -22,6 +22,7 @@ from brim.tui.behind import work_behind
 from brim.tui.pasted import typed
 from brim.tui.screens.asking import AskingScreen
 from brim.tui.widgets.header import cut
+from brim.tui.widgets.lines import Line
 
 if TYPE_CHECKING:
     from textual.events import Resize
@@ -98,7 +99,7 @@ class FieldsScreen(ModalScreen[None]):
             if self._note:
                 yield Static(Content(visible_line(self._note)), id="fields-note")
             yield OptionList(markup=False, compact=True)
-            yield Input(compact=True, disabled=True)
+            yield Line(compact=True, disabled=True)
             yield Static(id="told")
 
     async def on_mount(self) -> None:

@@ -23,6 +23,7 @@ from brim.core.log_file import LEVELS, log_files
 from brim.core.log_lines import LogEntry, LogFilter, LogTail, entries_back
 from brim.core.text import visible_line
 from brim.tui.behind import work_behind
+from brim.tui.widgets.lines import Line
 from brim.tui.widgets.log_list import LogList
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class LogScreen(ModalScreen[None]):
         """The entries, and below them the words that they must hold."""
         with Vertical(id="log-box"):
             yield LogList()
-            yield Input(self._only.text, placeholder="words in the entry", id="log-words", compact=True)
+            yield Line(self._only.text, placeholder="words in the entry", id="log-words", compact=True)
 
     def on_mount(self) -> None:
         """Read the end, and follow what comes."""

@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 from brim.core.text import visible_line
 from brim.tui.behind import work_behind
 from brim.tui.model_rows import ModelRows, title_of
+from brim.tui.widgets.lines import Line
 from brim.tui.widgets.model_list import ModelList, head
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class ModelPickerScreen(ModalScreen[str | None]):
         with Vertical(id="dialog") as box:
             box.border_title = Content(visible_line(self._title))
             box.border_subtitle = f"asking servers …  {_KEYS}"
-            yield Input(placeholder="Type to filter", compact=True)
+            yield Line(placeholder="Type to filter", compact=True)
             yield Static(id="models-head", markup=False)
             yield ModelList(self._rows, self._current)
             yield Static(id="models-facts", markup=False)

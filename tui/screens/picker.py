@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 
 from brim.core.text import visible_line
 from brim.tui.behind import work_behind
+from brim.tui.widgets.lines import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class PickerScreen(ModalScreen[str | None]):
         with Vertical(id="dialog") as box:
             box.border_title = Content(visible_line(self._title))
             box.border_subtitle = f"Enter {self._verb} · Esc cancel"
-            yield Input(placeholder="Type to filter", compact=True)
+            yield Line(placeholder="Type to filter", compact=True)
             yield OptionList(markup=False, compact=True)
 
     async def on_mount(self) -> None:

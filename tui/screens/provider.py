@@ -22,6 +22,7 @@ from brim.core.text import visible_line
 from brim.tui.behind import work_behind
 from brim.tui.screens.deciding import DecidingScreen
 from brim.tui.screens.picker import Choice
+from brim.tui.widgets.lines import Line
 
 if TYPE_CHECKING:
     from brim.core.reached import Reached
@@ -92,7 +93,7 @@ class ProviderScreen(ModalScreen[str | None]):
             box.border_subtitle = "Tab next · Ctrl+T test · Ctrl+S save · Esc back"
             with Horizontal(classes="row"):
                 yield Label("Name")
-                yield Input(
+                yield Line(
                     self._provider_name,
                     placeholder="small letters, e.g. work; it stands before the colon of its models",
                     compact=True,
@@ -104,7 +105,7 @@ class ProviderScreen(ModalScreen[str | None]):
                 yield Select(_KINDS, value=self._kind, allow_blank=False, compact=True, id="provider-kind")
             with Horizontal(classes="row"):
                 yield Label("Address")
-                yield Input(
+                yield Line(
                     self._base_url,
                     placeholder="e.g. http://127.0.0.1:8080/v1",
                     compact=True,
@@ -121,7 +122,7 @@ class ProviderScreen(ModalScreen[str | None]):
                 )
             with Horizontal(classes="row", id="provider-entry-row"):
                 yield Label("Key", id="provider-entry-label")
-                yield Input(compact=True, id="provider-entry")
+                yield Line(compact=True, id="provider-entry")
             with Horizontal(id="buttons"):
                 yield Button("Test", compact=True, id="test")
                 yield Button("Save", compact=True, id="save", variant="primary")

@@ -27,6 +27,7 @@ from brim.tui.pasted import typed
 from brim.tui.screens.asking import AskingScreen
 from brim.tui.screens.picker import Choice, PickerScreen, among
 from brim.tui.setting_rows import ADD, Row, State, choices, rows
+from brim.tui.widgets.lines import Line
 
 if TYPE_CHECKING:
     from brim.core.provider_tables import Provider
@@ -91,7 +92,7 @@ class SettingsScreen(ModalScreen[None]):
         with Vertical(id="dialog") as box:
             box.border_title = "Settings"
             box.border_subtitle = _KEYS
-            yield Input(
+            yield Line(
                 self._wanted,
                 placeholder="Type to filter",
                 compact=True,
@@ -99,7 +100,7 @@ class SettingsScreen(ModalScreen[None]):
                 id="settings-filter",
             )
             yield OptionList(markup=False, compact=True, id="settings-list")
-            yield Input(compact=True, disabled=True, id="settings-value")
+            yield Line(compact=True, disabled=True, id="settings-value")
             yield Static(id="settings-words")
             yield Static(id="settings-told")
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import TextArea
 
 from brim.tui.actions import BY_ID
 from brim.tui.mentioning import Folders, Offer
@@ -17,6 +16,7 @@ from brim.tui.pasted import Pasted, as_mentions, marks, may_be_files, typed
 from brim.tui.recall import Recall
 from brim.tui.slash import complete
 from brim.tui.widgets.file_list import FileList
+from brim.tui.widgets.lines import Lines
 from brim.tui.widgets.slash_list import SlashList
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _DISK_S = 0.5
 PLACEHOLDER = "Write a message, / for commands, @ for files"
 
 
-class Composer(TextArea):
+class Composer(Lines):
     """A multi-line field. What it holds is `draft`; its owner decides what sending means."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -325,19 +325,6 @@ class Composer(TextArea):
     def action_scroll_transcript(self, pages: int) -> None:
         """Ask for the transcript to be moved."""
         self.post_message(self.ScrollWanted(pages))
-
-    async def _on_key(self, event: events.Key) -> None:
-        """Carry out the bindings of this widget here, in line with the characters.
-
-        Left to the app, a binding would be carried out when the app comes by: an Enter right behind fast
-        typing would send only the characters that have been inserted by then.
-        """
-        for binding in self._bindings.key_to_bindings.get(event.key, ()):
-            if await self.app.run_action(binding.action, self):
-                event.stop()
-                event.prevent_default()
-                return
-        await super()._on_key(event)
 
     async def written(self) -> None:
         """Wait until the keys pressed so far have been written. Not for the composer's own handlers."""

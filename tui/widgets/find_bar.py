@@ -10,6 +10,8 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from brim.tui.widgets.lines import Line
+
 
 class FindBar(Horizontal):
     """Hidden until it is opened. It says what to find; who owns the transcript does it."""
@@ -48,7 +50,7 @@ class FindBar(Horizontal):
         if not self.children:
             await self.mount(
                 Static("Find "),
-                Input(id="find", compact=True),
+                Line(id="find", compact=True),
                 Static(id="found"),
                 Static("Enter next · ↑ previous · Esc close"),
             )

@@ -16,6 +16,7 @@ from textual.widgets import Input
 
 from brim.tui.behind import work_behind
 from brim.tui.widgets import session_rows_view
+from brim.tui.widgets.lines import Line
 from brim.tui.widgets.search_hits import Look, SearchHits
 from brim.tui.widgets.session_rows_view import SessionRowsView
 
@@ -96,7 +97,7 @@ class SessionList(Vertical):
         self._count = count
         self._total: int | None = None
         self._view = SessionRowsView()
-        self._field = Input(placeholder="/ search", id="session-filter", select_on_focus=False)
+        self._field = Line(placeholder="/ search", id="session-filter", select_on_focus=False)
         self._hits = SearchHits(look or (lambda _: None))
         self._delay: Timer | None = None
         self._is_loading = False
