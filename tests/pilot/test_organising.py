@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
 from brim.core.agent import AgentInterface
 from brim.core.errors import AgentError
@@ -83,7 +83,9 @@ async def test_the_archive_is_out_of_the_list_and_found_in_the_search_line(tmp_p
         await pilot.press("a")
         await wait_until(pilot, lambda: listed(app) == ["Today", "two"])
         await tells(app, pilot, "is:archived")
-        await pilot.press("slash", *"is:archived")
+        await pilot.press("slash")
+        await wait_until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press(*"is:archived")
         await wait_until(pilot, lambda: listed(app) == ["Today", "one"])
         await pilot.press("enter")
         await wait_until(pilot, lambda: app.focused is rows(app))
@@ -116,7 +118,7 @@ async def test_the_dialog_shows_the_tags_of_a_session_and_takes_what_is_left_of_
     async with brim(tmp_path, Plain()) as (app, pilot):
         await at_the_list(app, pilot, 1)
         await pilot.press("t")
-        await wait_until(pilot, lambda: isinstance(app.screen, AskingScreen))
+        await opens(app, pilot, AskingScreen)
         await sees(app, pilot, "rust work")
         await pilot.press(*["backspace"] * 5, *"home", "enter")
         await sees(app, pilot, "one #home #rust")
@@ -191,8 +193,10 @@ async def test_what_was_done_to_sessions_is_undone_by_the_same_key(tmp_path: Pat
         await wait_until(pilot, lambda: app.screen is app.chat)
         await sees(app, pilot, "#work")
         app.chat.composer.focus()
-        await pilot.press("a", "ctrl+z")
-        assert app.chat.composer.text == ""
+        await pilot.press("a")
+        await wait_until(pilot, lambda: app.chat.composer.text == "a")
+        await pilot.press("ctrl+z")
+        await wait_until(pilot, lambda: app.chat.composer.text == "")
         assert (await state(app))[0][2] == ("work",)
         app.chat.sessions.focus()
         await undone(app, pilot)

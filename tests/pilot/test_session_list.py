@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from textual.widgets import Input
 
 from brim.core.errors import StoreError
 from brim.core.types import Session
@@ -155,7 +156,9 @@ async def test_the_filter_reads_titles_and_escape_clears_it():
     async with app.run_test(size=(26, 24)) as pilot:
         await wait_until(pilot, lambda: len(app.list._view.rows) > 0, "the sessions")
         app.list.focus()
-        await pilot.press("slash", *"n 29")
+        await pilot.press("slash")
+        await wait_until(pilot, lambda: isinstance(app.focused, Input), "the line to type in")
+        await pilot.press(*"n 29")
         await wait_until(pilot, lambda: "11 sessions" in str(app.list.border_subtitle), "the titles that fit")
         assert all("n 29" in line for line in app.lines if "Session" in line)
         await pilot.press(*"zzz")
@@ -175,7 +178,9 @@ async def test_the_count_is_of_all_sessions_and_keeps_up():
         app.list.put(Session(title="Brand new", updated_at=datetime.now(UTC)))
         await wait_until(pilot, lambda: app.list.border_subtitle == "300 sessions", "one more")
         app.list.focus()
-        await pilot.press("slash", "1")
+        await pilot.press("slash")
+        await wait_until(pilot, lambda: isinstance(app.focused, Input), "the line to type in")
+        await pilot.press("1")
         await wait_until(pilot, lambda: app.list.border_subtitle == "50+ sessions", "those read that fit")
         await pilot.press("escape")
         await wait_until(pilot, lambda: app.list.border_subtitle == "300 sessions", "all again")

@@ -149,7 +149,7 @@ async def test_the_previous_and_the_next_message_are_marked() -> None:
         await pilot.press("right_square_bracket")
         assert app.transcript.current == 28
         await pilot.press("escape")
-        assert app.transcript.current is None
+        await wait_until(pilot, lambda: app.transcript.current is None)
 
 
 async def test_folds_open_and_close_by_key_and_by_click() -> None:

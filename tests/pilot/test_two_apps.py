@@ -102,6 +102,7 @@ async def test_the_list_is_read_again_in_place(tmp_path: Path) -> None:
             await pilot.press("down")
         await wait_until(pilot, lambda: len(rows(app).rows) == 120)
         await pilot.press("space")
+        await wait_until(pilot, lambda: rows(app).chosen)
         cursor, view = rows(app).cursor, rows(app)
         line = view.rows.line_of(cursor)
         assert cursor is not None and line is not None
@@ -130,6 +131,7 @@ async def test_a_reader_stays_where_he_is_when_messages_come_from_elsewhere(tmp_
         await at_rest(app, pilot)
         app.chat.transcript.focus()
         await pilot.press("home", "down", "down")
+        await wait_until(pilot, lambda: app.chat.transcript.scroll_offset.y == 2)
         await wait_until(pilot, lambda: is_laid_out(app.chat.transcript))
         before = [line[26:80] for line in screen_lines(app)[3:12]]
         turn = await manager.send(shown(app).id, "beta")
