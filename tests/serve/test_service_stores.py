@@ -83,6 +83,35 @@ async def test_an_answer_is_stopped_by_way_of_any_replica(tmp_path, request, kin
             assert (await reading)[-1].data["answer"]["status"] == "stopped"
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgres", "redis"])
+async def test_a_second_request_by_way_of_another_replica_is_told_so_and_taken_afterwards(
+    tmp_path, request, kind
+):
+    store = None if kind == "sqlite" else request.getfixturevalue(kind).url(f"t_{new_id()}", lease=4)
+    agent = Gated()
+    async with (
+        running(agent, tmp_path, store=store) as writer,
+        running(ScriptedAgent(), tmp_path, store=store) as other,
+        writer.client() as near,
+        other.client() as far,
+    ):
+        session, reading = await begun(near, agent, "so far")
+        for path, body in (
+            (f"/sessions/{session}/turns", {"text": "Me too"}),
+            ("/chat/stream", {"message": "Me too", "session_id": session}),
+        ):
+            busy = await far.post(path, json=body)
+            assert busy.status_code == 409
+            assert "is writing an answer in this session" in busy.json()["error"]["sentence"]
+        await agent.words.put("")
+        async with asyncio.timeout(20):
+            assert (await reading)[-1].data["answer"]["content"] == "so far"
+        asked = {"text": "And now?", "stream": False}
+        assert (await far.post(f"/sessions/{session}/turns", json=asked)).json()["status"] == "complete"
+        stored = (await near.get(f"/sessions/{session}/messages")).json()["messages"]
+        assert [message["content"] for message in stored if message["role"] == "user"] == ["Go", "And now?"]
+
+
 async def ready(client):
     async with asyncio.timeout(20):
         while (await client.get("/readiness")).status_code != 200:
