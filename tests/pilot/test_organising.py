@@ -326,3 +326,20 @@ async def test_a_session_that_is_not_there_yet_is_said_to_be_empty(tmp_path: Pat
         await ask(app, pilot, command)
         await wait_until(pilot, lambda: bool(toasts(app)))
         assert "Send a message first." in toasts(app)[-1] or "Ask something first." in toasts(app)[-1]
+
+
+async def test_what_is_typed_right_behind_the_slash_is_searched_for_and_commands_nothing(
+    tmp_path: Path,
+) -> None:
+    await fill(tmp_path, "one", "ada", "three")
+    async with brim(tmp_path, Plain()) as (app, pilot):
+        await at_the_list(app, pilot, 3)
+        for key in ("slash", "a", "d", "x", "backspace", "a"):
+            app.simulate_key(key)
+        await wait_until(pilot, lambda: listed(app) == ["Today", "ada"])
+        assert app.chat.sessions._field.value == "ada"
+        assert [session.id for session in await app.manager.list_sessions()] == [
+            "id-one",
+            "id-ada",
+            "id-three",
+        ]

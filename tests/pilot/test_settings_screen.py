@@ -567,3 +567,12 @@ async def test_a_server_with_hostile_words_does_no_harm(paths: Paths) -> None:
             await pilot.press("ctrl+t")
             await says(app, pilot, "HTTP 500")
             assert_clean(screen_segments(app))
+
+
+async def test_keys_that_come_all_at_once_filter_the_settings(paths: Paths) -> None:
+    async with app_on(paths) as (app, pilot):
+        screen = await opened(app, pilot)
+        for key in ("t", "h", "x", "backspace", "e", "m", "e"):
+            app.simulate_key(key)
+        await wait_until(pilot, lambda: screen.narrowing.value == "theme")
+        await wait_until(pilot, lambda: set(screen._rows) >= {"theme"} and len(screen._rows) < 5)

@@ -168,15 +168,19 @@ class SettingsScreen(ModalScreen[None]):
         """Go to the filter; Enter there takes the row chosen."""
         self.narrowing.focus()
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
         """Filter by what is typed while the list is in focus; the arrows move in the list."""
         if self.narrowing.has_focus and event.key in ("down", "up"):
             event.prevent_default()
             self.menu.focus()
-        elif self.menu.has_focus and event.is_printable and event.character not in (None, " ", "/"):
+        elif self.focused is self.menu and event.is_printable and event.character not in (None, " ", "/"):
             event.stop()
-            self.narrowing.focus()
+            self.set_focus(self.narrowing)
             self.narrowing.insert_text_at_cursor(event.character or "")
+        elif self.focused is self.narrowing and (event.is_printable or event.key == "backspace"):
+            # The field takes these itself: this one was sent to the list before the key ahead gave the focus away.
+            event.stop()
+            self.narrowing._forward_event(events.Key(event.key, event.character))
 
     # --- servers --------------------------------------------------------------------------------------
 

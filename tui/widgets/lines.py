@@ -1,4 +1,4 @@
-"""Lines that are typed into: every key takes effect in its turn."""
+"""Lines that are typed into, and how every key takes effect in its turn."""
 
 from __future__ import annotations
 
@@ -11,24 +11,31 @@ class Line(Input):
     """One line."""
 
     async def _on_key(self, event: events.Key) -> None:
-        await _in_turn(self, event)
+        await in_turn(self, event)
 
 
 class Lines(TextArea):
     """Several lines."""
 
     async def _on_key(self, event: events.Key) -> None:
-        await _in_turn(self, event)
+        await in_turn(self, event)
 
 
-async def _in_turn(field: Widget, event: events.Key) -> None:
-    """Carry out a field's own binding here, in line with the characters, which its base inserts after this.
+async def in_turn(widget: Widget, event: events.Key) -> None:
+    """Carry out a widget's own binding here, in line with its other keys; for its ``_on_key``.
 
     Left to the app, a binding is carried out when the app comes by: of keys that come all at once, an Enter would
     send only the characters that were inserted by then, and a Backspace would delete one that was typed after it.
+    Keys behind one that has given the focus away go where it is now.
     """
-    for binding in field._bindings.key_to_bindings.get(event.key, ()):
-        if await field.app.run_action(binding.action, field):
+    focused = widget.app.focused
+    if focused is not None and focused is not widget:
+        event.stop()
+        event.prevent_default()
+        focused._forward_event(events.Key(event.key, event.character))
+        return
+    for binding in widget._bindings.key_to_bindings.get(event.key, ()):
+        if await widget.app.run_action(binding.action, widget):
             event.stop()
             event.prevent_default()
             return

@@ -18,6 +18,7 @@ from textual.strip import Strip
 from brim.core.text import visible_line
 from brim.tui.session_rows import SessionRows
 from brim.tui.widgets.header import cut
+from brim.tui.widgets.lines import in_turn
 
 if TYPE_CHECKING:
     from brim.core.types import Session
@@ -188,6 +189,9 @@ class SessionRowsView(ScrollView, can_focus=True):
 
     # --- keys and mouse -------------------------------------------------------------------------------
 
+    async def _on_key(self, event: events.Key) -> None:
+        await in_turn(self, event)
+
     def action_step(self, by: int) -> None:
         """Move the cursor by sessions."""
         before = self.rows.line_of(self.cursor)
@@ -226,7 +230,7 @@ class SessionRowsView(ScrollView, can_focus=True):
 
     def action_filter(self) -> None:
         """Go to the field that filters."""
-        self.screen.query_one("#session-filter").focus()
+        self.screen.set_focus(self.screen.query_one("#session-filter"))
 
     def action_choose(self) -> None:
         """Choose the session under the cursor, or no longer, and go on to the next."""
