@@ -107,27 +107,60 @@ async def test_what_came_while_the_server_was_away_is_written_when_it_is_back(ow
             await asyncio.sleep(0.05)
 
 
-async def test_a_server_that_is_silent_is_not_waited_for_to_read(own, open_at, monkeypatch):
+async def test_a_server_that_is_silent_is_not_waited_for(own, open_at, monkeypatch):
     monkeypatch.setattr(connections, "ANSWER_S", 0.5)
+    monkeypatch.setattr(connections, "WRITE_S", 0.5)
     store = await open_at(own.url("silent"))
-    session = Session()
+    session, later = Session(), [Session(title="later") for _ in range(3)]
     await store.add_session(session)
     await store.session(session.id)
 
     own.freeze()
     try:
         asked = [asyncio.create_task(store.session(session.id)) for _ in range(3)]
-        written = asyncio.create_task(store.add_session(Session(title="later")))
-        async with asyncio.timeout(5):
-            for read in asked:
+        asked += [asyncio.create_task(store.add_session(each)) for each in later]
+        async with asyncio.timeout(10):
+            for each in asked:
                 with pytest.raises(StoreUnreachableError, match="does not answer"):
-                    await read
-        assert not written.done()
+                    await each
     finally:
         own.thaw()
 
-    await written
+    assert await store.list_sessions(limit=9) == [session]
+    await store.add_session(later[0])
     assert await store.session(session.id) == session
+
+
+async def test_a_commit_is_waited_for_on_a_server_that_is_silent(own, open_at, monkeypatch):
+    monkeypatch.setattr(connections, "WRITE_S", 0.2)
+    store = await open_at(own.url("commit"))
+    session = Session()
+    await store.add_session(session)
+
+    def change(file) -> None:
+        file.execute("UPDATE sessions SET title = 'kept' WHERE id = ?", (session.id,))
+        own.freeze()
+
+    written = asyncio.create_task(store._connections.write(change))
+    try:
+        await asyncio.sleep(1)
+        assert not written.done()
+    finally:
+        own.thaw()
+    await written
+    assert (await store.session(session.id)).title == "kept"
+
+
+async def test_what_takes_long_is_done_as_long_as_the_server_answers(postgres, open_at, monkeypatch):
+    monkeypatch.setattr(connections, "WRITE_S", 2.5)
+    store = await open_at(postgres.url(f"t_{new_id()}"))
+
+    def long(file) -> str:
+        for _ in range(8):
+            file.execute("SELECT pg_sleep(0.5)")
+        return "done"
+
+    assert await store._connections.write(long) == "done"
 
 
 async def test_many_that_open_an_empty_database_at_once_make_it_once(postgres, open_at):

@@ -28,8 +28,11 @@ TRIES = 4
 """How often work is begun at most that was in the way of other work."""
 
 ANSWER_S = 15.0
-"""How long the server may be silent while something is read, in seconds. What is written is waited for, for nobody
-could say whether it was kept."""
+"""How long the server may be silent while something is read, in seconds."""
+
+WRITE_S = 30.0
+"""The same while something is written, where one statement may take longer. A commit is waited for, for nobody could
+say whether it was kept."""
 
 _IN_THE_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -46,7 +49,8 @@ class _Line:
 
     Args:
         url: the server and its database.
-        patience_s: how long one job may take before the connection is given up; ``None`` for any time.
+        patience_s: how long the server may be silent before the connection is given up, in seconds; ``None`` for any
+            time.
     """
 
     def __init__(self, url: StoreUrl, patience_s: float | None = None) -> None:
@@ -60,12 +64,12 @@ class _Line:
         self._began_at: float | None = None
         self._silent_at = 0.0
 
-    async def run(self, job: Callable[[Link], T]) -> T:
-        """Do a job in the thread. Raises `StoreError`."""
+    async def run(self, job: Callable[[Link], T], *, is_waited_for: bool = False) -> T:
+        """Do a job in the thread, for which a silent server ``is_waited_for`` if need be. Raises `StoreError`."""
         if self._is_closed:
             raise StoreError("The connection to the database is closed.")
         loop = asyncio.get_running_loop()
-        if self._patience_s is None:
+        if self._patience_s is None or is_waited_for:
             return await loop.run_in_executor(self._thread, partial(self._do, job))
         self._waiting += 1
         if self._watch is None:
@@ -76,13 +80,15 @@ class _Line:
             self._waiting -= 1
 
     def _look(self, loop: asyncio.AbstractEventLoop, patience_s: float) -> None:
-        """Give the connection up if the job that runs has waited for too long."""
+        """Give the connection up if the server has been silent for too long."""
         self._watch = None
-        began_at = self._began_at
-        left_s = patience_s if began_at is None else began_at + patience_s - time.monotonic()
-        if left_s <= 0 and self.link is not None:
-            self._silent_at = time.monotonic()
-            self.link.cut()
+        began_at, link = self._began_at, self.link
+        left_s = patience_s
+        if began_at is not None and link is not None and not link.is_committing:
+            left_s += max(began_at, link.heard_at) - time.monotonic()
+            if left_s <= 0:
+                self._silent_at = time.monotonic()
+                link.cut()
         if self._waiting:
             self._watch = loop.call_later(left_s if left_s > 0 else patience_s, self._look, loop, patience_s)
 
@@ -152,11 +158,11 @@ class PostgresConnections:
 
     def __init__(self, url: StoreUrl, store: str) -> None:
         self._store = store
-        self._writer, self._reader, self._searcher = _Line(url), _Line(url, ANSWER_S), _Line(url)
+        self._writer, self._reader, self._searcher = _Line(url, WRITE_S), _Line(url, ANSWER_S), _Line(url)
 
     async def open(self, prepare: Callable[[Link], None]) -> None:
         """Connect, and ``prepare`` the tables."""
-        await self._writer.run(prepare)
+        await self._writer.run(prepare, is_waited_for=True)
 
     async def close(self) -> None:
         """Finish what was asked for, and disconnect."""

@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, cast
@@ -22,6 +23,9 @@ from brim.core.store.urls import StoreUrl
 
 CONNECT_TIMEOUT_S = 5
 """How long the server may take to answer a new connection, in whole seconds."""
+
+_UNHEARD_MS = 30_000
+"""How long what was sent may stay unacknowledged, as where the network lets nothing through, in milliseconds."""
 
 SCHEMA = "brim"
 """The schema of the tables where the URL names no other."""
@@ -85,6 +89,8 @@ class Link:
         """Whether a transaction has come to its end, so that nobody knows whether it was kept if the link breaks."""
         self.is_cut = False
         """Whether it was given up because the server was silent."""
+        self.heard_at = time.monotonic()
+        """When the server last answered, by the clock that only goes on, in seconds."""
         self.server.adapters.register_dumper(str, StrDumper)
         self.server.adapters.register_dumper(int, Int8Dumper)
 
@@ -98,6 +104,7 @@ class Link:
         cursor = self.server.execute(cast("Any", statements))
         while cursor.nextset():
             pass
+        self.heard_at = time.monotonic()
         found = cursor.fetchone()
         return int(found[0]) if found else 0
 
@@ -117,6 +124,7 @@ class Link:
         with _unfit_values():
             cursor = self.server.cursor()
             cursor.execute(cast("Any", translated(statement)), outgoing(values))
+            self.heard_at = time.monotonic()
             return Cursor(cursor)
 
     def executemany(self, statement: str, rows: Iterable[Mapping[str, Any] | Sequence[Any]]) -> Cursor:
@@ -124,6 +132,7 @@ class Link:
         with _unfit_values():
             cursor = self.server.cursor()
             cursor.executemany(cast("Any", translated(statement)), [outgoing(row) for row in rows])
+            self.heard_at = time.monotonic()
             return Cursor(cursor)
 
 
@@ -145,6 +154,7 @@ def _connected(url: StoreUrl) -> psycopg.Connection[tuple[Any, ...]]:
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "application_name": "brim",
                 "keepalives_idle": 30,
+                "tcp_user_timeout": _UNHEARD_MS,
                 **options,
                 **told,
                 "dbname": url.path,
