@@ -18,7 +18,7 @@ from brim.core.importing.items import Position, Problem
 CHUNK = 1 << 20
 """Bytes read at a time, at least."""
 
-LARGEST = 1 << 26
+LARGEST = 1 << 28
 """Characters of one value; a longer one is given up, since its end may be missing."""
 
 _DECODE = json.JSONDecoder().raw_decode

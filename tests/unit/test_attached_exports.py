@@ -1,6 +1,7 @@
 """Files in exports: JSON carries them so that an import gives the same, HTML shows them, the others name them."""
 
 import json
+import os
 from base64 import b64encode
 
 import pytest
@@ -113,4 +114,27 @@ async def test_an_export_brought_into_another_store_is_whole(tmp_path):
     (waiting,) = (await store.session(session.id)).queued
     assert waiting.attachments == (DOT.bare(),)
     assert await store.attachment_data([NOTES.id, DOT.id]) == {NOTES.id: NOTES.data, DOT.id: DOT.data}
+    await store.aclose()
+
+
+@pytest.mark.slow
+async def test_a_session_with_many_large_images_comes_back_whole(tmp_path):
+    large = [
+        attachment(
+            f"{n}.png",
+            image() + os.urandom(19_000_000),
+            kind="image",
+            media_type="image/png",
+            width_px=40,
+            height_px=30,
+        )
+        for n in range(4)
+    ]
+    path = tmp_path / "large.json"
+    path.write_text(export(*talk(*large), "json"))
+    store = SQLiteStore(tmp_path / "a.db")
+    await store.open()
+    report = await take_in(store, path, Kind.BRIM)
+    assert (report.new, report.problems) == (1, 0)
+    assert await store.attachment_data([each.id for each in large]) == {each.id: each.data for each in large}
     await store.aclose()

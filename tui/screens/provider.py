@@ -95,7 +95,7 @@ class ProviderScreen(ModalScreen[str | None]):
                 yield Label("Name")
                 yield Line(
                     self._provider_name,
-                    placeholder="small letters, e.g. work; it stands before the colon of its models",
+                    placeholder="e.g. work, for models named work:…",
                     compact=True,
                     disabled=bool(self._provider_name),
                     id="provider-name",
