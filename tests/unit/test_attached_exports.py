@@ -128,7 +128,7 @@ async def test_a_session_with_many_large_images_comes_back_whole(tmp_path):
             width_px=40,
             height_px=30,
         )
-        for n in range(4)
+        for n in range(6)
     ]
     path = tmp_path / "large.json"
     path.write_text(export(*talk(*large), "json"))
