@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -12,10 +13,13 @@ from typing import TypeVar
 
 from brim.core.errors import BusyElsewhereError, SettingsError, StoreError, StoreUnreachableError
 from brim.core.store import leases, message_table, session_table
-from brim.core.store.connection import Worker
+from brim.core.store.connection import Work, Worker
+from brim.core.store.outages import RENEWAL, Outages
 from brim.core.store.tables import TableStore
 from brim.core.store.urls import StoreUrl
 from brim.core.types import Message, QueuedPrompt, Session, Status, ToolCall
+
+_log = logging.getLogger(__name__)
 
 LEASE_S = 30.0
 """How long an answer belongs to the store that writes it if that is not heard of, in seconds."""
@@ -41,14 +45,16 @@ class LeasedStore(TableStore):
         """The answers that this store is writing."""
         self._leased: set[str] = set()
         """The sessions whose leases it has, as far as it knows."""
+        self._outages = Outages(lease_s)
         self._renewer: asyncio.Task[None] | None = None
         super().__init__(connections)
 
     def _hold(self, session_id: str, file: sqlite3.Connection) -> None:
         """Keep others from a session until the transaction ends."""
 
-    def _begin_renewing(self) -> None:
-        """Renew leases from now on."""
+    def _begin_renewing(self, uptime_s: float) -> None:
+        """Renew leases from now on, on a server that has run for ``uptime_s`` seconds."""
+        self._outages = Outages(self._lease_s, uptime_s)
         self._renewer = asyncio.create_task(self._renew())
 
     async def _give_back(self) -> None:
@@ -63,10 +69,12 @@ class LeasedStore(TableStore):
     async def recover(self) -> tuple[str, ...]:
         """Mark answers whose writer was not heard of for too long as interrupted."""
         kept = frozenset(self._leased)
-        found = await self._connections.read(partial(leases.abandoned, kept))
+        spared_s = self._outages.spared_s
+        found = await self._connections.read(partial(leases.abandoned, kept, spared_s))
         if not found:
             return ()
-        return tuple(await self._connections.write(partial(leases.take_back, found, kept, self._hold)))
+        take_back = partial(leases.take_back, found, kept, spared_s, self._hold)
+        return tuple(await self._connections.write(take_back))
 
     async def answering_elsewhere(self) -> frozenset[str]:
         """Return the ids of the sessions in which other stores are writing answers."""
@@ -74,12 +82,15 @@ class LeasedStore(TableStore):
 
     async def lease(self, session_id: str) -> bool:
         """Take the right to write an answer in a session, or keep it."""
-        is_kept = session_id in self._leased
-        work = partial(_take_lease, session_id, self._id, self._lease_s, is_kept)
+        work = partial(_take_lease, session_id, self._taken(session_id))
         is_taken = await self._change(session_id, work, is_synced=False)
         if is_taken:
             self._leased.add(session_id)
         return is_taken
+
+    def _taken(self, session_id: str) -> Work[int | None]:
+        claim = leases.Claim(session_id, self._id, self._lease_s, is_kept=session_id in self._leased)
+        return partial(leases.take, claim, self._outages.spared_s)
 
     async def release(self, session_id: str) -> None:
         """Give the right to write an answer in a session back."""
@@ -106,8 +117,7 @@ class LeasedStore(TableStore):
         """
         if message.status is not Status.STREAMING:
             return await super().add_message(message, taken=taken)
-        is_kept = message.session_id in self._leased
-        work = partial(_begin_answer, message.model_copy(), self._id, self._lease_s, is_kept)
+        work = partial(_begin_answer, message.model_copy(), self._taken(message.session_id))
         session = await self._change(message.session_id, work)
         self._own.add(message.id)
         self._leased.add(message.session_id)
@@ -158,14 +168,30 @@ class LeasedStore(TableStore):
             await asyncio.sleep(_RETRY_S)
 
     async def _renew(self) -> None:
-        """Say again and again that this store lives. While the server is away nobody else can take a lease either."""
+        """Say again and again that this store lives, and hear whether the server does.
+
+        Once it is back after it was away, this store must have said so before others may take its leases.
+        """
+        usual_s = pause_s = self._lease_s * RENEWAL
         while True:
-            await asyncio.sleep(self._lease_s / 3)
-            if self._leased:
-                with suppress(StoreError):
-                    await self._connections.write(
-                        partial(leases.renew, tuple(self._leased), self._id, self._lease_s), is_synced=False
-                    )
+            await asyncio.sleep(pause_s)
+            try:
+                if self._leased:
+                    renew = partial(leases.renew, tuple(self._leased), self._id, self._lease_s)
+                    await self._connections.write(renew, is_synced=False)
+                else:
+                    await self._connections.read(_nothing)
+            except StoreUnreachableError:
+                pause_s = min(_RETRY_S, usual_s)
+            except StoreError as error:
+                _log.warning("the leases cannot be renewed: %s", error.sentence)
+            else:
+                self._outages.heard()
+                pause_s = usual_s
+
+
+def _nothing(file: sqlite3.Connection) -> None:
+    """Only hear whether the server answers."""
 
 
 def seconds_of(url: StoreUrl) -> float:
@@ -182,17 +208,15 @@ def seconds_of(url: StoreUrl) -> float:
     return seconds
 
 
-def _take_lease(session_id: str, store: str, lease_s: float, is_kept: bool, file: sqlite3.Connection) -> bool:
+def _take_lease(session_id: str, take: Work[int | None], file: sqlite3.Connection) -> bool:
     session_table.get(session_id, file)
-    return leases.take(session_id, store, lease_s, is_kept=is_kept, file=file) is not None
+    return take(file) is not None
 
 
-def _begin_answer(
-    message: Message, store: str, lease_s: float, is_kept: bool, file: sqlite3.Connection
-) -> Session:
+def _begin_answer(message: Message, take: Work[int | None], file: sqlite3.Connection) -> Session:
     """Add an answer that is being written, under the lease of its session, which is held."""
     session_table.get(message.session_id, file)
-    fence = leases.take(message.session_id, store, lease_s, is_kept=is_kept, file=file)
+    fence = take(file)
     if fence is None:
         raise BusyElsewhereError(
             "Another brim is writing an answer in this session.", hint="Wait until it is done."

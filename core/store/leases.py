@@ -4,17 +4,19 @@ A store that writes an answer has a lease on its session, which ends by itself u
 lease that has ended ends the answers that were being written under it, in the same transaction. So an answer that
 is still marked as being written is written by who has the lease, and one that lost it finds its answer ended.
 The clock is the server's: `now_s` and `next_fence` are functions that each of these stores has in its SQL.
+After the server was away, leases count that have ended a short while ago: ``spared_s`` tells how long, see `Outages`.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
 
 from brim.core.store import message_table
 
 _LEASE = """
-    SELECT store, fence, expires_at > now_s() AS holds FROM leases WHERE session_id = ?
+    SELECT store, fence, expires_at > now_s() - ? AS holds FROM leases WHERE session_id = ?
 """
 _TAKE = """
     INSERT INTO leases (session_id, store, fence, expires_at)
@@ -35,25 +37,38 @@ _ABANDONED = """
     SELECT DISTINCT messages.session_id AS session_id FROM messages
     LEFT JOIN leases ON leases.session_id = messages.session_id
     WHERE status = 'streaming' AND (leases.session_id IS NULL OR coalesce(writer, '') <> CAST(fence AS TEXT)
-        OR expires_at <= now_s())
+        OR expires_at <= now_s() - ?)
 """
 _STREAMING = "SELECT * FROM messages WHERE session_id = ? AND status = 'streaming'"
 
 
-def take(session_id: str, store: str, ttl_s: float, *, is_kept: bool, file: sqlite3.Connection) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who wants the lease on a session."""
+
+    session_id: str
+    store: str
+    ttl_s: float
+    """How long it is to last, in seconds."""
+    is_kept: bool
+    """Whether the store has had it all the while."""
+
+
+def take(claim: Claim, spared_s: Callable[[], float], file: sqlite3.Connection) -> int | None:
     """Take the lease on a session that is held, or renew one that the store has kept up; returns its fence.
 
     Returns ``None`` while another store has it.
     """
-    row = file.execute(_LEASE, (session_id,)).fetchone()
-    is_own = row is not None and row["store"] == store
-    if is_own and is_kept:
-        file.execute(_RENEW_ONE, (ttl_s, session_id, store))
+    session_id = claim.session_id
+    row = file.execute(_LEASE, (spared_s(), session_id)).fetchone()
+    is_own = row is not None and row["store"] == claim.store
+    if is_own and claim.is_kept:
+        file.execute(_RENEW_ONE, (claim.ttl_s, session_id, claim.store))
         return int(row["fence"])
     if row is not None and row["holds"] and not is_own:
         return None
     end_answers(session_id, file)
-    return int(file.execute(_TAKE, (session_id, store, ttl_s)).fetchone()[0])
+    return int(file.execute(_TAKE, (session_id, claim.store, claim.ttl_s)).fetchone()[0])
 
 
 def renew(session_ids: Iterable[str], store: str, ttl_s: float, file: sqlite3.Connection) -> None:
@@ -87,15 +102,16 @@ def elsewhere(store: str, file: sqlite3.Connection) -> frozenset[str]:
     return frozenset(row["session_id"] for row in file.execute(_ELSEWHERE, (store,)))
 
 
-def abandoned(kept: Container[str], file: sqlite3.Connection) -> list[str]:
+def abandoned(kept: Container[str], spared_s: Callable[[], float], file: sqlite3.Connection) -> list[str]:
     """Return the sessions with answers under no lease or one that has ended, those aside that are ``kept`` up here."""
-    found = (row["session_id"] for row in file.execute(_ABANDONED))
+    found = (row["session_id"] for row in file.execute(_ABANDONED, (spared_s(),)))
     return [session_id for session_id in found if session_id not in kept]
 
 
 def take_back(
     session_ids: Iterable[str],
     kept: Container[str],
+    spared_s: Callable[[], float],
     hold: Callable[[str, sqlite3.Connection], None],
     file: sqlite3.Connection,
 ) -> list[str]:
@@ -106,7 +122,7 @@ def take_back(
     ended: list[str] = []
     for session_id in sorted(session_ids):
         hold(session_id, file)
-        if session_id in abandoned(kept, file):
+        if session_id in abandoned(kept, spared_s, file):
             ended += end_answers(session_id, file)
             file.execute("DELETE FROM leases WHERE session_id = ?", (session_id,))
     return ended

@@ -25,6 +25,7 @@ from brim.core.types import new_id
 T = TypeVar("T")
 
 _FOREIGN = "SELECT coalesce(sum(writes), 0) FROM stores WHERE store <> ?"
+_UPTIME = "SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8"
 _SWEEP = "DELETE FROM stores WHERE seen_at < now() - INTERVAL '7 days'"
 _HOLD = "SELECT 1 FROM sessions WHERE id = ? FOR UPDATE"
 _HOLD_BY_MESSAGE = """
@@ -59,7 +60,7 @@ class PostgresStore(LeasedStore):
             await self._server.write(_sweep, is_synced=False)
             self._journal = Journal(self._server)
             self._indexer = Indexer(self._server, waits=search.waits, index=search.index)
-            self._begin_renewing()
+            self._begin_renewing(await self._server.read(_uptime_s))
             interrupted = await self.recover()
         except BaseException:
             with suppress(StoreError):
@@ -113,6 +114,10 @@ def _held(hold: Work[None], work: Work[T], file: sqlite3.Connection) -> T:
 
 def _sweep(file: sqlite3.Connection) -> None:
     file.execute(_SWEEP)
+
+
+def _uptime_s(file: sqlite3.Connection) -> float:
+    return float(file.execute(_UPTIME).fetchone()[0])
 
 
 def _foreign(store: str, file: sqlite3.Connection) -> int:

@@ -79,6 +79,10 @@ class RedisConnections:
         """Do ``work`` as `read` does."""
         return await self.read(work)
 
+    async def uptime_s(self) -> float:
+        """Return for how long the server has run, in seconds; 0 where it does not say so."""
+        return await self._run(self._server.uptime_s)
+
     async def foreign_version(self) -> int:
         """Return a number that changes whenever another store has written."""
         return await self._run(self._foreign_version)

@@ -149,6 +149,13 @@ class Server:
         seconds, micros = self._client.time()
         return float(seconds + micros / 1_000_000 - time.time())
 
+    def uptime_s(self) -> float:
+        """Return for how long the server has run, in seconds; 0 for those who may not ask."""
+        try:
+            return float(self._client.info("server")["uptime_in_seconds"])
+        except redis.ResponseError:
+            return 0.0
+
     def whole(self) -> Whole:
         """Read everything. Changes that come meanwhile are in the log behind ``number``."""
         with self._client.pipeline(transaction=True) as asked:

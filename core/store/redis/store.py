@@ -41,7 +41,7 @@ class RedisStore(LeasedStore):
             await self._server.open()
             self._journal = Journal(self._server)
             self._indexer = Indexer(self._server)
-            self._begin_renewing()
+            self._begin_renewing(await self._server.uptime_s())
             interrupted = await self.recover()
         except BaseException:
             with suppress(StoreError):
