@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 from brim.core.errors import AgentError, BadResponseError
@@ -51,7 +52,8 @@ class AgentInterface(ABC):
         """Answer ``context.input`` and return the whole answer.
 
         Token counts belong into the response's ``metadata`` (``tokens``, ``prompt_tokens``,
-        ``completion_tokens``); without them the gauges show estimates and mark them so.
+        ``completion_tokens``), with the ``cost`` in USD if it is known; without them the gauges show
+        estimates and mark them so.
         """
 
     async def process_stream(self, context: AgentContext) -> AsyncIterator[StreamEvent]:
@@ -68,11 +70,11 @@ class AgentInterface(ABC):
             raise BadResponseError(
                 f"The agent returned {type(response).__name__} where an AgentResponse belongs."
             )
+        if (report := report_of(response)) is not None:
+            yield report
         if error := response.metadata.get("error"):
             raise AgentError(error if isinstance(error, str) else response.output or "The agent failed.")
         yield TextDelta(response.output)
-        if (usage := usage_from_metadata(response)) is not None:
-            yield UsageReported(usage)
         yield Done(model=response.metadata.get("model"), metadata=response.metadata)
 
     async def window_tokens(self) -> int | None:
@@ -194,8 +196,8 @@ class AgentSource(Protocol):
         ...
 
 
-def usage_from_metadata(response: AgentResponse) -> Usage | None:
-    """Read the counts that an agent put into ``metadata``; ``None`` when there are none.
+def report_of(response: AgentResponse) -> UsageReported | None:
+    """Read the counts that an agent put into ``metadata``, and what it cost; ``None`` when there are no counts.
 
     A lone ``tokens`` total counts as prompt, since the part of the answer in it is not known.
     """
@@ -210,4 +212,12 @@ def usage_from_metadata(response: AgentResponse) -> Usage | None:
         prompt = max(0, (total or 0) - (completion or 0))
     if completion is None:
         completion = max(0, (total or 0) - prompt)
-    return Usage(input_tokens=prompt, output_tokens=completion)
+    return UsageReported(Usage(input_tokens=prompt, output_tokens=completion), _amount(metadata.get("cost")))
+
+
+def _amount(cost: object) -> Decimal | None:
+    """Return a cost in USD, ``None`` for what cannot be one."""
+    if not isinstance(cost, int | float | Decimal) or isinstance(cost, bool):
+        return None
+    amount = Decimal(str(cost))
+    return amount if amount.is_finite() and amount >= 0 else None

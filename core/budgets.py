@@ -12,7 +12,7 @@ from brim.core.errors import BrimError
 from brim.core.session_settings import InForce
 from brim.core.stats import DayTotal, total_of
 from brim.core.store.protocol import SessionStore
-from brim.core.types import Session
+from brim.core.types import Message, Session
 from brim.core.usage import Usage
 
 WARNING_SHARE = Decimal("0.8")
@@ -119,8 +119,12 @@ class Budgets:
         """Whether there is a budget at all."""
         return self.session_usd is not None or self.day_usd is not None
 
-    async def check(self, session: Session, quote: Quote) -> str:
-        """Return a warning where a budget is nearly used up, else an empty text.
+    async def count(self, answer: Message) -> None:
+        """Add what an answer took that is in no session to the day. Raises `StoreError`."""
+        await self._store.count_alone(answer)
+
+    async def check(self, session: Session | None, quote: Quote) -> str:
+        """Return a warning where a budget is nearly used up, else an empty text; ``None`` for no session.
 
         A turn that is free, or of which no price is known, passes: it adds nothing to what is known to be spent.
 
@@ -130,7 +134,7 @@ class Budgets:
         if not quote.worst_usd:
             return ""
         warning = ""
-        if self.session_usd is not None:
+        if session is not None and self.session_usd is not None:
             priced = session.priced_turns, session.turns
             warning = _hold("session", session.cost_usd, priced, quote.worst_usd, self.session_usd)
         if self.day_usd is not None:

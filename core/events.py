@@ -7,6 +7,7 @@ texts joined, none dropped); all others arrive one by one, in order.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from brim.core.context import ContextUsage
@@ -66,6 +67,13 @@ class UsageReported:
     """The provider's count so far. A later report replaces an earlier one."""
 
     usage: Usage
+    cost_usd: Decimal | None = None
+    """What the request cost, where the agent knows; else it is reckoned with the model's prices, if those are known."""
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a cost that cannot be: what rests on it would be wrong too."""
+        if self.cost_usd is not None and not (self.cost_usd.is_finite() and self.cost_usd >= 0):
+            raise ValueError(f"a cost must be an amount of USD, 0 or more, not {self.cost_usd}")
 
     def __str__(self) -> str:
         return ""

@@ -293,7 +293,7 @@ class Ledger:
         answer = answer.model_copy(
             update={
                 "usage": usage,
-                "cost_usd": await self.price(answer.model, reported) if reported else None,
+                "cost_usd": await self._cost(answer, reported),
                 "cache_saved_usd": await self._saved(answer.model, reported) if reported else None,
                 "tokens": weight if spoken > 0 else self._weigh_answer(answer),
                 "tokens_estimated": spoken <= 0 or answer.carried is not None,
@@ -318,6 +318,11 @@ class Ledger:
             if session.model != answer.model:
                 self._provenance[session.id] = Provenance.PENDING
         return await self._store.message(answer.id)
+
+    async def _cost(self, answer: Message, reported: Usage | None) -> Decimal | None:
+        if answer.cost_usd is not None:  # the agent knows
+            return answer.cost_usd
+        return await self.price(answer.model, reported) if reported else None
 
     def _weigh_answer(self, answer: Message) -> int:
         return self.weigh_text(answer.model, text) if (text := as_spoken(answer)) else 0

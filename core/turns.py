@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from decimal import Decimal
 from time import perf_counter
 from typing import Protocol
 
@@ -90,6 +91,7 @@ class LiveAnswer:
         self._calls: dict[str, ToolCall] = {}
         self.stopped_as = Status.STOPPED
         self._usage: Usage | None = None
+        self._cost_usd: Decimal | None = None
         self._carried: Carried | None = None
         self._finish_reason: str | None = None
         self._from_cache = False
@@ -157,8 +159,8 @@ class LiveAnswer:
                     )
                 changed = self._calls[call_id].model_copy(update={"result": result, "is_error": is_error})
                 self._change_call(changed)
-            case UsageReported(usage=usage):
-                self._usage = usage
+            case UsageReported(usage=usage, cost_usd=cost_usd):
+                self._usage, self._cost_usd = usage, cost_usd
             case CarriedOver(carried=carried):
                 self._carried = carried
             case Waiting(reason=reason):
@@ -221,6 +223,7 @@ class LiveAnswer:
                 "reasoning": _joined(self._reasoning),
                 "tool_calls": tuple(self._calls.values()),
                 "usage": self._usage,
+                "cost_usd": self._cost_usd,
                 "carried": self._carried,
                 "finish_reason": self._finish_reason,
                 "from_cache": self._from_cache,

@@ -18,7 +18,8 @@ DEFAULT_WINDOW_TOKENS = 100_000
 SUMMARY_OPENING = "A summary of the earlier part of this conversation, which is not repeated here:"
 """What stands before a summary in a prompt."""
 
-_LARGEST_RESERVE_TOKENS = 4_096
+LARGEST_RESERVE_TOKENS = 4_096
+"""How many tokens are kept free for an answer where nobody says how long it may be, at most."""
 _RESERVE_SHARE = 10
 
 
@@ -95,7 +96,7 @@ class Windows:
 
 def reply_reserve(limit_tokens: int, max_tokens: int | None) -> int:
     """Return how many tokens are kept free for the answer: the longest one allowed, at most a tenth of the window."""
-    return min(max_tokens or _LARGEST_RESERVE_TOKENS, limit_tokens // _RESERVE_SHARE)
+    return min(max_tokens or LARGEST_RESERVE_TOKENS, limit_tokens // _RESERVE_SHARE)
 
 
 def system_tokens(session: Session) -> int:

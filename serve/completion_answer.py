@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from brim.core.budgets import Quote, quote
 from brim.core.catalogue import price
 from brim.core.estimate import estimate_tokens
 from brim.core.events import Done, ReasoningDelta, StreamEvent, TextDelta, UsageReported
 from brim.core.types import AgentContext, Failure, Message, Status, new_id
 from brim.core.usage import Usage
+from brim.core.window import LARGEST_RESERVE_TOKENS
 
 
 class Said(BaseModel):
@@ -67,6 +70,7 @@ class CompletionAnswer:
         self._texts: list[str] = []
         self._reasoning: list[str] = []
         self._reported: Usage | None = None
+        self._cost_usd: Decimal | None = None
         self._started = time.perf_counter()
         self._first_token_s: float | None = None
         self._reason = "stop"
@@ -82,8 +86,8 @@ class CompletionAnswer:
             case ReasoningDelta(text=text):
                 self._note_first()
                 self._reasoning.append(text)
-            case UsageReported(usage=usage):
-                self._reported = usage
+            case UsageReported(usage=usage, cost_usd=cost_usd):
+                self._reported, self._cost_usd = usage, cost_usd
             case Done(finish_reason=reason):
                 self._reason = _REASONS.get(reason or "", "stop")
                 self.is_done = True
@@ -94,19 +98,28 @@ class CompletionAnswer:
         if self._first_token_s is None:
             self._first_token_s = time.perf_counter() - self._started
 
+    async def quote(self) -> Quote:
+        """Return what the answer takes at most."""
+        return await quote(
+            self._model,
+            prompt_tokens=self._estimated().input_tokens,
+            reply_tokens=self._context.parameters.max_tokens or LARGEST_RESERVE_TOKENS,
+            own_only=not self._is_priced,
+        )
+
     async def message(self) -> Message:
         """Return the answer as it ended, for the books: what was not counted is estimated."""
         is_failed = self.failure is not None
         status = Status.FAILED if is_failed else Status.COMPLETE if self.is_done else Status.STOPPED
-        usage, cost = self._reported, None
+        usage, cost = self._reported, self._cost_usd
         if usage is not None and not self.is_done:
             # The count of the output comes last; of an answer cut short it has mostly not come.
             written = self._estimated().output_tokens
             if written > usage.output_tokens:
                 usage = replace(usage, output_tokens=written, estimated=True)
-        if usage is not None:
+        if usage is not None and cost is None:
             cost = await price(self._model, usage, own_only=not self._is_priced)
-        elif self._first_token_s is not None or not is_failed:
+        if usage is None and (self._first_token_s is not None or not is_failed):
             usage = self._estimated()
         return Message(
             role="assistant",

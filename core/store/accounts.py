@@ -47,11 +47,7 @@ def count_turn(
     session = session_table.get(session_id, file)
     average = session.turn_tokens
     moved = average + round((added_tokens - average) / _SMOOTHING) if average else added_tokens
-    common = {
-        "cost": to_picos(answer.cost_usd or Decimal(0)),
-        "cache_saved": to_picos(answer.cache_saved_usd or Decimal(0)),
-        "priced_turns": int(answer.cost_usd is not None),
-    }
+    common = _sums(answer)
     file.execute(
         queries.TURN_COUNTED,
         {
@@ -63,6 +59,20 @@ def count_turn(
         },
     )
     _add_to_day(answer.model or "", usage, ended_at, {**common, "turns": 1}, file)
+
+
+def count_alone(answer: Message, file: sqlite3.Connection) -> None:
+    """Add an answer that is in no session to the day; see `SessionStore.count_alone`."""
+    usage = kept_usage(answer.usage or Usage())
+    _add_to_day(answer.model or "", usage, now(), {**_sums(answer), "turns": 1}, file)
+
+
+def _sums(answer: Message) -> dict[str, int]:
+    return {
+        "cost": to_picos(answer.cost_usd or Decimal(0)),
+        "cache_saved": to_picos(answer.cache_saved_usd or Decimal(0)),
+        "priced_turns": int(answer.cost_usd is not None),
+    }
 
 
 def count_besides(

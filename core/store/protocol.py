@@ -332,6 +332,9 @@ class SessionStore(Protocol):
     async def spend(self, session_id: str, model: str, usage: Usage, cost_usd: Decimal | None) -> Session:
         """Add what a request that is no turn took, such as a summary, to its session and to the day."""
 
+    async def count_alone(self, answer: Message) -> None:
+        """Add what an answer took that is in no session to the spending of the day."""
+
     async def spending(self, since: date | None = None) -> list[Spending]:
         """Return what was spent by day and model, oldest day first."""
 

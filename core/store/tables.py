@@ -283,6 +283,10 @@ class TableStore:
         work = partial(accounts.count_besides, session_id, model, usage, cost_usd)
         return await self._change(session_id, work)
 
+    async def count_alone(self, answer: Message) -> None:
+        """Add an answer that is in no session to the day."""
+        await self._connections.write(partial(accounts.count_alone, answer))
+
     async def spending(self, since: date | None = None) -> list[Spending]:
         """Return what was spent by day and model, oldest day first."""
         return await self._connections.read(partial(accounts.spending, since))

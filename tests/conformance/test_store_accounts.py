@@ -134,3 +134,18 @@ async def test_a_request_that_is_no_turn_is_paid_for_and_is_no_turn(store):
     local, openai = await store.spending()
     assert (openai.cost_usd, openai.turns, openai.usage.total_tokens) == (Decimal("0.03"), 1, 17)
     assert (local.turns, local.priced_turns, local.usage.output_tokens) == (0, 0, 1)
+
+
+async def test_an_answer_that_is_in_no_session_is_counted_in_the_day(store):
+    answer = Message(
+        role="assistant",
+        model="openai:a",
+        usage=Usage(input_tokens=10, output_tokens=2),
+        cost_usd=Decimal("0.01"),
+    )
+    await store.count_alone(answer)
+    await store.count_alone(answer.model_copy(update={"cost_usd": None}))
+    (spent,) = await store.spending()
+    assert (spent.turns, spent.priced_turns, spent.cost_usd) == (2, 1, Decimal("0.01"))
+    assert spent.usage.total_tokens == 24
+    assert await store.count_sessions() == 0

@@ -1,6 +1,7 @@
 """What a turn does: stores, streams, stops, fails, queues."""
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 
@@ -449,3 +450,28 @@ async def test_counts_that_cannot_be_are_an_error_on_the_turn():
         assert answer.status is Status.FAILED
         assert answer.failure is not None and "must not be negative" in answer.failure.sentence
         assert answer.content == "text"
+
+
+async def test_what_an_agent_says_that_an_answer_cost_is_its_price(tmp_path):
+    agent = Plain(prompt_tokens=100, completion_tokens=23, cost=0.5)
+    async with SessionManager(agent, store=SQLiteStore(tmp_path / "brim.db")) as manager:
+        session = await manager.create()
+        answer = await (await manager.send(session.id, "What is 2+2?")).wait()
+        assert (answer.usage, answer.cost_usd) == (Usage(input_tokens=100, output_tokens=23), Decimal("0.5"))
+        assert (await manager.session(session.id)).cost_usd == Decimal("0.5")
+
+
+@pytest.mark.parametrize("cost", [-1, float("nan"), float("inf"), "0.5", True, None])
+async def test_a_cost_that_cannot_be_is_none(tmp_path, cost):
+    agent = Plain(prompt_tokens=100, completion_tokens=23, cost=cost)
+    async with SessionManager(agent, store=SQLiteStore(tmp_path / "brim.db")) as manager:
+        answer = await (await manager.send((await manager.create()).id, "What is 2+2?")).wait()
+    assert (answer.status, answer.cost_usd) == (Status.COMPLETE, None)
+
+
+async def test_what_a_failed_answer_took_counts_too(tmp_path):
+    agent = Plain(prompt_tokens=100, completion_tokens=23, cost=0.5, error="out of luck")
+    async with SessionManager(agent, store=SQLiteStore(tmp_path / "brim.db")) as manager:
+        answer = await (await manager.send((await manager.create()).id, "What is 2+2?")).wait()
+    assert (answer.status, answer.cost_usd) == (Status.FAILED, Decimal("0.5"))
+    assert answer.usage is not None and answer.usage.prompt_tokens == 100
