@@ -75,6 +75,8 @@ class CompletionAnswer:
         self._first_token_s: float | None = None
         self._reason = "stop"
         self.failure: Failure | None = None
+        self.stopped_as = Status.STOPPED
+        """What became of it where it neither came whole nor failed."""
         self.is_done = False
 
     def take(self, event: StreamEvent) -> None:
@@ -110,7 +112,7 @@ class CompletionAnswer:
     async def message(self) -> Message:
         """Return the answer as it ended, for the books: what was not counted is estimated."""
         is_failed = self.failure is not None
-        status = Status.FAILED if is_failed else Status.COMPLETE if self.is_done else Status.STOPPED
+        status = Status.FAILED if is_failed else Status.COMPLETE if self.is_done else self.stopped_as
         usage, cost = self._reported, self._cost_usd
         if usage is not None and not self.is_done:
             # The count of the output comes last; of an answer cut short it has mostly not come.

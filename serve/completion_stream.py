@@ -16,6 +16,7 @@ from brim.core.events import ReasoningDelta, StreamEvent, TextDelta
 from brim.serve.completion_answer import CompletionAnswer, line
 from brim.serve.faults import answer_to, error_of
 from brim.serve.stream import NO_BUFFER, PULSE, PULSE_S
+from brim.serve.unstored import Unstored
 
 
 class CompletionStream(StreamingResponse):
@@ -27,6 +28,7 @@ class CompletionStream(StreamingResponse):
     Args:
         events: what the agent says.
         answer: takes it in.
+        unstored: knows of it while it is written.
         wants_usage: whether it tells at the end what it took.
         when_over: is called however it ends, also where nothing of it was sent.
     """
@@ -37,12 +39,14 @@ class CompletionStream(StreamingResponse):
         self,
         events: AsyncGenerator[StreamEvent, None],
         answer: CompletionAnswer,
+        unstored: Unstored,
         *,
         wants_usage: bool,
         when_over: Callable[[], Awaitable[None]],
     ) -> None:
         self._chunks = _chunks(events, answer, wants_usage=wants_usage)
         super().__init__(self._chunks, headers=NO_BUFFER)
+        self._written = unstored.written(answer)
         self._when_over = when_over
         self._has_begun = False
         self._said_at = monotonic()
@@ -60,7 +64,7 @@ class CompletionStream(StreamingResponse):
         """Send it, with signs of life in between."""
         pulse = asyncio.create_task(self._pulse(send))
         try:
-            async with aclosing(self._chunks) as chunks:
+            async with self._written, aclosing(self._chunks) as chunks:
                 async for chunk in chunks:
                     await self._say(chunk, send)
             await self._say(b"", send, is_last=True)

@@ -96,9 +96,9 @@ async def complete(asked: Completion, service: Served, caller: Called) -> Respon
 
     if asked.stream:
         wants_usage = asked.stream_options is not None and asked.stream_options.include_usage
-        return CompletionStream(events, answer, wants_usage=wants_usage, when_over=is_over)
+        return CompletionStream(events, answer, service.unstored, wants_usage=wants_usage, when_over=is_over)
     try:
-        async with aclosing(events):
+        async with service.unstored.written(answer), aclosing(events):
             async for _ in events:
                 pass
     finally:

@@ -64,8 +64,8 @@ class Server(uvicorn.Server):
             server.close()
         began = monotonic()
         await self._service.end(self._grace_s, self._hurry)
-        left_s = self._grace_s - (monotonic() - began)
-        # Answers that are not stored have what is left of the grace.
+        left_s = 0.0 if self._hurry.is_set() else self._grace_s - (monotonic() - began)
+        # Who reads slowly has what is left of the grace to read to the end.
         self.config.timeout_graceful_shutdown = max(_CLOSING_S, round(left_s))
         await super().shutdown(sockets)
 

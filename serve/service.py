@@ -22,6 +22,7 @@ from brim.serve.metrics import Metrics
 from brim.serve.offer import Offer
 from brim.serve.options import ServeOptions
 from brim.serve.turn_log import log_turn
+from brim.serve.unstored import Unstored
 
 _log = logging.getLogger(__name__)
 _RETRY_S = 5.0
@@ -51,6 +52,7 @@ class Service:
     is_ending: bool = False
     """Whether the service was told to end: nothing new begins."""
     accounting: set[asyncio.Task[None]] = field(default_factory=set)
+    unstored: Unstored = field(default_factory=Unstored)
 
     def check_open(self) -> None:
         """Raise `RefusedCallError` (503) once the service was told to end."""
@@ -60,17 +62,24 @@ class Service:
             )
 
     async def end(self, grace_s: float, hurry: asyncio.Event) -> None:
-        """Let running turns end for ``grace_s`` seconds, or until ``hurry``; those left end as interrupted."""
+        """Let running answers end for ``grace_s`` seconds, or until ``hurry``; those left end as interrupted."""
         self.is_ending = True
-        ending = {asyncio.create_task(self._turns_ended()), asyncio.create_task(hurry.wait())}
+        ending = {asyncio.create_task(self._answers_ended()), asyncio.create_task(hurry.wait())}
         await asyncio.wait(ending, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
         left = self.manager.running()
-        if left:
-            _log.warning("turns are interrupted", extra={"turns": len(left)})
+        if left or self.unstored:
+            _log.warning(
+                "answers are interrupted", extra={"turns": len(left), "completions": len(self.unstored)}
+            )
+        self.unstored.interrupt()
         await asyncio.gather(*(self.manager.stop(each, stopped_as=Status.INTERRUPTED) for each in left))
+
+    async def _answers_ended(self) -> None:
+        await self._turns_ended()
+        await self.unstored.ended()
 
     async def _turns_ended(self) -> None:
         with self.manager.subscribe() as watcher:
