@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from brim.core.events import TextAdded, TurnFailed, TurnFinished
+from brim.core.types import Message, Status
 from brim.serve.callers import Called
 from brim.serve.documented import event_stream, refusals
 from brim.serve.faults import RefusedCallError, in_words
@@ -45,7 +46,8 @@ class ChatMessage(BaseModel):
         **refusals(402, 404, 409, 502),
         200: {
             **event_stream(
-                "The text in events without a name, and at the end `done`, or `error` with a sentence.",
+                "The text in events without a name, and at the end `done`, or `error` with a sentence where the "
+                "answer is not whole: it failed, was stopped or interrupted.",
                 "message",
                 "done",
                 "error",
@@ -66,8 +68,8 @@ async def chat_stream(
 ) -> StreamingResponse:
     """Send a message, as JSON or in the query, and read the text of the answer as it comes.
 
-    Line breaks of the text are several ``data:`` lines of one event, as the protocol has it. A failure comes as
-    an ``error`` event with a sentence.
+    Line breaks of the text are several ``data:`` lines of one event, as the protocol has it. At the end comes
+    ``done``, or ``error`` with a sentence where the answer failed, was stopped or interrupted.
     """
     if message is None:
         sent = _checked(ChatMessage.model_validate_json, await request.body())
@@ -102,15 +104,31 @@ async def _text(service: Service, session_id: str, place: Place) -> AsyncIterato
                 case TextAdded(text=text):
                     said_at = monotonic()
                     yield data_lines(text)
-                case TurnFailed(answer=answer):
-                    failure = answer.failure
-                    said = f"{failure.sentence} {failure.hint}".strip() if failure else "The answer failed."
-                    yield b"event: error\n" + data_lines(said)
-                case TurnFinished():
-                    yield b"event: done\ndata:\n\n"
+                case TurnFinished(answer=answer) | TurnFailed(answer=answer):
+                    yield _end(answer)
+                    return
                 case _ if monotonic() - said_at > PULSE_S:
                     said_at = monotonic()
                     yield PULSE
+    yield _error("The answer cannot be followed to its end here.")
+
+
+def _end(answer: Message) -> bytes:
+    """Return the last event: a client tells from its name whether the answer is whole."""
+    match answer.status:
+        case Status.STOPPED:
+            return _error("The answer was stopped.")
+        case Status.INTERRUPTED:
+            return _error("The answer was interrupted. Ask again.")
+        case Status.FAILED:
+            failure = answer.failure
+            return _error(f"{failure.sentence} {failure.hint}".strip() if failure else "The answer failed.")
+        case _:
+            return b"event: done\ndata:\n\n"
+
+
+def _error(sentence: str) -> bytes:
+    return b"event: error\n" + data_lines(sentence)
 
 
 def data_lines(text: str) -> bytes:

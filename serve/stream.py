@@ -117,7 +117,7 @@ async def _stored(service: Service, place: Place) -> AsyncGenerator[tuple[Place,
     """
     here = place
     said_at = monotonic()
-    while not service.is_ending:
+    while True:
         found = await service.manager.messages_by_id([here.message_id])
         if not found:
             return
@@ -131,6 +131,8 @@ async def _stored(service: Service, place: Place) -> AsyncGenerator[tuple[Place,
         if monotonic() - said_at > PULSE_S:
             said_at = monotonic()
             yield here, None
+        if service.is_ending:
+            return
         await asyncio.sleep(POLL_S)
 
 
