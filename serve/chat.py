@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from brim.core.events import TextAdded, TurnFailed, TurnFinished
 from brim.core.types import Message, Status
@@ -36,6 +36,8 @@ class ChatMessage(BaseModel):
 
     message: str = Field(min_length=1, pattern=r"\S")
     session_id: str | None = None
+    cleanup: StrictBool | None = None
+    """Whether old messages leave a full window first; ``None`` leaves it to the settings."""
 
 
 @router.post(
@@ -65,6 +67,7 @@ async def chat_stream(
     caller: Called,
     message: str | None = None,
     session_id: str | None = None,
+    cleanup: bool | None = None,
 ) -> StreamingResponse:
     """Send a message, as JSON or in the query, and read the text of the answer as it comes.
 
@@ -74,9 +77,10 @@ async def chat_stream(
     if message is None:
         sent = _checked(ChatMessage.model_validate_json, await request.body())
     else:
-        sent = _checked(ChatMessage.model_validate, {"message": message, "session_id": session_id})
+        asked = {"message": message, "session_id": session_id, "cleanup": cleanup}
+        sent = _checked(ChatMessage.model_validate, asked)
     session = await session_of(sent.session_id, service, caller) if sent.session_id is not None else None
-    turn, answer_id = await ask(service, caller, session, sent.message)
+    turn, answer_id = await ask(service, caller, session, sent.message, cleanup=sent.cleanup)
     return StreamingResponse(
         _text(service, turn.session_id, Place(answer_id)),
         media_type="text/event-stream",

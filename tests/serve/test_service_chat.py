@@ -1,11 +1,13 @@
-"""`POST /chat/stream`: how it ends."""
+"""`POST /chat/stream`: how it ends, and how it goes on where a cleanup has to be decided on."""
 
 import asyncio
 
 import pytest
 
 from brim import AgentContext, AgentInterface, AgentResponse
+from brim.core.cleanup import CleanupMode
 from brim.core.events import TextDelta
+from tests.support.agents import Counting
 from tests.support.service import running
 
 
@@ -37,3 +39,30 @@ async def test_a_client_can_tell_that_an_answer_was_stopped_or_interrupted(tmp_p
         said = "stopped" if is_stopped else "interrupted"
         assert "event: done" not in lines
         assert lines[-3] == "event: error" and said in lines[-2]
+
+
+@pytest.mark.parametrize("is_cleaned", [True, False])
+@pytest.mark.parametrize("where", ["json", "params"])
+async def test_a_cleanup_can_be_decided_on(tmp_path, is_cleaned, where):
+    async with running(Counting(answer="a" * 100, window=4_000), tmp_path) as service:
+        service.manager.cleanup_mode = CleanupMode.ASK
+        async with service.client() as client:
+            session = (await client.post("/sessions", json={})).json()["id"]
+            asked = {"message": "q" * 100, "session_id": session}
+            async with asyncio.timeout(50):
+                while (answer := await client.post("/chat/stream", **{where: asked})).status_code == 200:
+                    pass
+            assert answer.status_code == 409 and "cleanup" in answer.json()["error"]["type"]
+            decided = await client.post("/chat/stream", **{where: {**asked, "cleanup": is_cleaned}})
+            assert (decided.status_code, "event: done" in decided.text) == (200, True)
+            messages = (await client.get(f"/sessions/{session}/messages")).json()["messages"]
+            assert all(message["in_window"] for message in messages) is not is_cleaned
+
+
+async def test_a_decision_that_is_none_is_refused(tmp_path):
+    async with running(Counting(), tmp_path) as service, service.client() as client:
+        for given in ("yes", 1):
+            refused = await client.post("/chat/stream", json={"message": "x", "cleanup": given})
+            assert refused.status_code == 422
+        refused = await client.post("/chat/stream", params={"message": "x", "cleanup": "perhaps"})
+        assert refused.status_code == 422
