@@ -79,8 +79,12 @@ async def chat_stream(
     else:
         asked = {"message": message, "session_id": session_id, "cleanup": cleanup}
         sent = _checked(ChatMessage.model_validate, asked)
-    session = await session_of(sent.session_id, service, caller) if sent.session_id is not None else None
+    session = None
+    if sent.session_id is not None:
+        request.state.session_id = sent.session_id  # for the log, also where it is refused
+        session = await session_of(sent.session_id, service, caller)
     turn, answer_id = await ask(service, caller, session, sent.message, cleanup=sent.cleanup)
+    request.state.session_id = turn.session_id
     return StreamingResponse(
         _text(service, turn.session_id, Place(answer_id)),
         media_type="text/event-stream",

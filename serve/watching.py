@@ -63,7 +63,8 @@ class Watching:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.requests.labels(method, path, status).inc()
             self._metrics.duration.labels(method, path).observe(took_s)
-            caller = scope.get("state", {}).get("caller")
+            state = scope.get("state", {})
+            session_id = scope.get("path_params", {}).get("session_id") or state.get("session_id", "")
             _log.info(
                 "request",
                 extra={
@@ -71,8 +72,8 @@ class Watching:
                     "path": path,
                     "status": status,
                     "duration_s": round(took_s, 4),
-                    "owner": getattr(caller, "name", ""),
-                    "session_id": scope.get("path_params", {}).get("session_id", "")[:64],
+                    "owner": getattr(state.get("caller"), "name", ""),
+                    "session_id": session_id[:64],
                 },
             )
 

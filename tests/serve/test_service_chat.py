@@ -1,10 +1,11 @@
-"""`POST /chat/stream`: how it ends, and how it goes on where a cleanup has to be decided on."""
+"""`POST /chat/stream`: how it ends, what it takes, and its line in the log."""
 
 import asyncio
+import logging
 
 import pytest
 
-from brim import AgentContext, AgentInterface, AgentResponse
+from brim import AgentContext, AgentInterface, AgentResponse, ScriptedAgent
 from brim.core.cleanup import CleanupMode
 from brim.core.events import TextDelta
 from tests.support.agents import Counting
@@ -66,3 +67,14 @@ async def test_a_decision_that_is_none_is_refused(tmp_path):
             assert refused.status_code == 422
         refused = await client.post("/chat/stream", params={"message": "x", "cleanup": "perhaps"})
         assert refused.status_code == 422
+
+
+async def test_the_line_of_a_request_in_the_log_names_the_session(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "brim.serve.watching")
+    async with running(ScriptedAgent("Hi."), tmp_path) as service, service.client() as client:
+        made = (await client.post("/chat/stream", json={"message": "x"})).headers["x-session-id"]
+        for given in ({"json": {"message": "x", "session_id": made}}, {"params": {"message": "x", "session_id": made}}):
+            assert (await client.post("/chat/stream", **given)).status_code == 200
+        lost = await client.post("/chat/stream", json={"message": "x", "session_id": "none"})
+        assert lost.status_code == 404
+    assert [record.session_id for record in caplog.records] == [made, made, made, "none"]
