@@ -71,7 +71,7 @@ async def model(model_id: str, service: Served, caller: Called) -> NamedModel:
     "/chat/completions",
     response_model=None,
     responses={
-        **refusals(404, 502, 504),
+        **refusals(402, 404, 502, 504),
         200: {
             "model": Completed,
             **event_stream(
@@ -86,9 +86,10 @@ async def complete(asked: Completion, service: Served, caller: Called) -> Respon
     context = asked.context(service.manager.in_force.now.system_prompt)
     model = await service.offer.model(asked.model, caller, status=404)
     agent = await service.manager.agents.agent_for(model)
-    await service.look_at(asked.of_the_caller(), caller)
-    await service.allowance.begin_turn(caller.name, caller.key)
     answer = CompletionAnswer(model, context, is_priced=agent.is_priced)
+    await service.look_at(asked.of_the_caller(), caller)
+    await service.manager.budgets.check(None, await answer.quote())
+    await service.allowance.begin_turn(caller.name, caller.key)
     events = _told(events_of(agent, context), answer)
 
     async def is_over() -> None:

@@ -155,11 +155,17 @@ def kind_of(error: BrimError) -> str:
 
 
 def told(error: BrimError) -> BrimError:
-    """Return an error as callers may see it: where the store and the keys are, is nothing for them."""
+    """Return an error as callers may see it: where the store and the keys are, is nothing for them.
+
+    What all others have spent is none of theirs either.
+    """
     if isinstance(error, StoreError):
         return RefusedCallError(
             503, "The sessions cannot be reached now.", kind="store", retry_after_s=_STORE_RETRY_S
         )
+    if isinstance(error, BudgetError):
+        of_what = "this session's" if error.scope == "session" else "today's"
+        return RefusedCallError(402, f"What is left of {of_what} budget does not cover this.", kind="budget")
     if isinstance(error, AuthenticationError) and error.status is None:
         return RefusedCallError(
             503, "There is no key for the model now.", kind="provider_key", retry_after_s=_STORE_RETRY_S

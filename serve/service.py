@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from brim.core.errors import AgentError
+from brim.core.errors import AgentError, StoreError
 from brim.core.sessions import SessionManager
 from brim.core.turns import Turn
 from brim.core.types import Message, Status
@@ -126,6 +126,10 @@ class Service:
     async def ended(self, answer: Message, caller: Caller) -> None:
         """Count an answer that belongs to no session, and give its place back."""
         self.metrics.ended(answer)
+        try:
+            await self.manager.budgets.count(answer)
+        except StoreError as error:
+            _log.error("what an answer took is missing in the day's sum: %s", error.sentence)
         await self._count(answer, caller)
 
     async def _count(self, answer: Message, caller: Caller) -> None:

@@ -73,7 +73,10 @@ async def test_the_line_of_a_request_in_the_log_names_the_session(tmp_path, capl
     caplog.set_level(logging.INFO, "brim.serve.watching")
     async with running(ScriptedAgent("Hi."), tmp_path) as service, service.client() as client:
         made = (await client.post("/chat/stream", json={"message": "x"})).headers["x-session-id"]
-        for given in ({"json": {"message": "x", "session_id": made}}, {"params": {"message": "x", "session_id": made}}):
+        for given in (
+            {"json": {"message": "x", "session_id": made}},
+            {"params": {"message": "x", "session_id": made}},
+        ):
             assert (await client.post("/chat/stream", **given)).status_code == 200
         lost = await client.post("/chat/stream", json={"message": "x", "session_id": "none"})
         assert lost.status_code == 404
