@@ -48,8 +48,8 @@ class Caller:
 class Door:
     """Lets callers in.
 
-    Where there are no keys from the start everyone is let in, which is for loopback only (see `check_address`).
-    Once there were any it stays shut to those without one: a file that is emptied or lost opens nothing.
+    Where there is no file of keys everyone is let in, which is for loopback only (see `check_start`). Once there
+    was one it stays shut to those without a key: a file that is emptied or lost opens nothing.
 
     Args:
         keys: the keys.
@@ -61,7 +61,7 @@ class Door:
         self._keys = keys
         self._origins = origins
         self._allowance = allowance
-        self._is_shut = False
+        self._is_shut = keys.are_needed
         self._told = ""
         self.trouble()
 
@@ -115,12 +115,19 @@ class Door:
         return trouble
 
 
-def check_address(host: str, keys: KeyFile) -> None:
-    """Raise `SettingsError` where a service without keys could be reached from other machines."""
-    if not is_loopback(host) and not keys.keys():
+def check_start(host: str, keys: KeyFile) -> None:
+    """Raise `SettingsError` where a service without keys would be open to other machines, or to nobody at all."""
+    if keys.keys():
+        return
+    if not is_loopback(host):
         raise SettingsError(
             f"The service would be open to everyone at {host}: it has no keys.",
             hint="Make one with `brim keys add NAME`, or use --host 127.0.0.1.",
+        )
+    if keys.are_needed:
+        raise SettingsError(
+            f"There are no keys in {keys.path}, so that nobody could use the service.",
+            hint="Make one with `brim keys add NAME`. Without any file of keys everyone on this machine may use it.",
         )
 
 

@@ -48,10 +48,12 @@ class KeyFile:
 
     Args:
         path: the file; none at all is a service without keys.
+        is_named: whether the operator has named the file, so that it has to be there.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_named: bool = False) -> None:
         self.path = path
+        self._is_named = is_named
         self._stamp: tuple[int, int] | None = None
         self._keys: tuple[ServiceKey, ...] = ()
 
@@ -73,6 +75,11 @@ class KeyFile:
             self._keys = self._read()
             self._stamp = stamp
         return self._keys
+
+    @property
+    def are_needed(self) -> bool:
+        """Whether only those with a key may use the service, also where there are none."""
+        return self._is_named or self.path.exists()
 
     def find(self, key: str) -> ServiceKey | None:
         """Return whose a key is, ``None`` if it is nobody's. Takes the same time for every wrong key."""

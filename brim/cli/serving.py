@@ -37,7 +37,7 @@ def serve(options: Mapping[str, Any], *, agent: str | None, model: str | None) -
     from brim.core import references
     from brim.core.references import References
     from brim.providers.vaults import fetchers
-    from brim.serve.callers import check_address
+    from brim.serve.callers import check_start
     from brim.serve.keys import KeyFile
     from brim.serve.options import with_secrets
     from brim.serve.running import read_options, run_service
@@ -45,8 +45,8 @@ def serve(options: Mapping[str, Any], *, agent: str | None, model: str | None) -
     paths = Paths.find()
     references.use(References(fetchers()))
     chosen = with_secrets(read_options(options))
-    keys = KeyFile(chosen.keys or paths.config / KEYS_FILE)
-    check_address(chosen.host, keys)
+    keys = KeyFile(chosen.keys or paths.config / KEYS_FILE, is_named=chosen.keys is not None)
+    check_start(chosen.host, keys)
 
     async def connect() -> Any:
         from brim.cli.assembly import connect

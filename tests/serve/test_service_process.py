@@ -6,6 +6,7 @@ import signal
 import httpx2
 import pytest
 
+from brim.serve.keys import KeyFile
 from tests.support.service import events_of, refused, served
 
 SLOW = """
@@ -123,3 +124,18 @@ async def test_a_port_that_is_taken_and_settings_that_are_broken_are_told_of(tmp
     (tmp_path / "config.toml").write_text("x = [")
     code, words = await refused(tmp_path)
     assert (code, "config.toml line 1" in words) == (2, True)
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+async def test_a_service_whose_last_key_was_taken_away_does_not_start_open(tmp_path, is_named):
+    keys = KeyFile(tmp_path / ("named.toml" if is_named else "service-keys.toml"))
+    keys.add("zed")
+    keys.remove("zed")
+    env = {"BRIM_SERVE_KEYS": str(keys.path)} if is_named else {}
+    code, words = await refused(tmp_path, env=env)
+    assert code == 2 and f"There are no keys in {keys.path}" in words and "brim keys add" in words
+
+
+async def test_a_named_file_of_keys_that_is_missing_opens_nothing(tmp_path):
+    code, words = await refused(tmp_path, env={"BRIM_SERVE_KEYS": str(tmp_path / "not_mounted.toml")})
+    assert code == 2 and "There are no keys in" in words and "not_mounted.toml" in words

@@ -112,6 +112,17 @@ async def test_a_service_that_had_keys_opens_to_nobody_when_they_are_lost(tmp_pa
             assert (await alice.get("/sessions")).status_code == 200
 
 
+async def test_a_file_without_keys_lets_nobody_in(tmp_path):
+    keys = KeyFile(tmp_path / "keys.toml")
+    keys.path.write_text("")
+    async with running(ScriptedAgent(), tmp_path, keys=keys) as service, service.client() as client:
+        assert (await client.get("/sessions")).status_code == 503
+        key = keys.add("alice")
+        assert (await client.get("/sessions")).status_code == 401
+        async with service.client(key) as alice:
+            assert (await alice.get("/sessions")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("file_format", "start"), [("md", "---"), ("txt", ""), ("json", "{"), ("html", "<!doctype")]
 )
