@@ -12,7 +12,18 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self
 
-from brim.core.events import ReasoningAdded, TextAdded, ToolCallChanged, TurnEvent, TurnProgressed
+from brim.core.events import (
+    ReasoningAdded,
+    SummarySkipped,
+    TextAdded,
+    ToolCallChanged,
+    TurnEvent,
+    TurnFailed,
+    TurnFinished,
+    TurnProgressed,
+    TurnStarted,
+    WindowCleaned,
+)
 
 _DETAIL = (TextAdded, ReasoningAdded, ToolCallChanged, TurnProgressed)
 
@@ -30,6 +41,8 @@ class Subscription:
         self.session_id = session_id
         self.is_behind = False
         """Whether growth of answers was dropped since `caught_up`."""
+        self.earlier = hub.of_window(session_id)
+        """What had become of the window, before this began, for the turn that runs."""
         self._most_chars = most_chars
         self._chars = 0
         self._hub = hub
@@ -121,6 +134,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._subscriptions: dict[str | None, set[Subscription]] = {}
+        self._of_window: dict[str, list[WindowCleaned | SummarySkipped]] = {}
 
     def subscribe(self, session_id: str | None, most_chars: int | None = None) -> Subscription:
         """Watch one session whole, or, with ``None``, all sessions without the growth of their answers."""
@@ -140,8 +154,25 @@ class Hub:
         for subscription in self._subscriptions.get(event.session_id, ()):
             subscription.put(event)
         if not isinstance(event, _DETAIL):
+            self._note(event)
             for subscription in self._subscriptions.get(None, ()):
                 subscription.put(event)
+
+    def of_window(self, session_id: str | None) -> tuple[WindowCleaned | SummarySkipped, ...]:
+        """Return what has become of the window of a session for the turn that runs, nothing where none does."""
+        return () if session_id is None else tuple(self._of_window.get(session_id, ()))
+
+    def _note(self, event: TurnEvent) -> None:
+        match event:
+            case TurnStarted(session_id=session_id):
+                self._of_window[session_id] = []
+            case TurnFinished(session_id=session_id) | TurnFailed(session_id=session_id):
+                self._of_window.pop(session_id, None)
+            case WindowCleaned(session_id=session_id) | SummarySkipped(session_id=session_id):
+                if session_id in self._of_window:
+                    self._of_window[session_id].append(event)
+            case _:
+                pass
 
     def close(self) -> None:
         """Close all subscriptions."""

@@ -65,6 +65,7 @@ async def chat_stream(
     request: Request,
     service: Served,
     caller: Called,
+    *,
     message: str | None = None,
     session_id: str | None = None,
     cleanup: bool | None = None,

@@ -1,8 +1,8 @@
 """One turn as server-sent events: the core's own events, by their names.
 
-Text, reasoning and tool calls come once and whole, however often a client breaks off and comes back with
-``Last-Event-ID``, also to another replica than the one that writes the answer. All else tells how things stand and
-may come again. A client that goes away does not end the turn.
+Text, reasoning, tool calls and what left the window for the answer come once and whole, however often a client breaks
+off and comes back with ``Last-Event-ID``, also to another replica than the one that writes the answer. All else tells
+how things stand and may come again. A client that goes away does not end the turn.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from time import monotonic
 from typing import Any, get_args
@@ -70,9 +70,9 @@ async def followed(
                 yield there, event
             return
         calls = {call.id: number for number, call in enumerate(live.tool_calls)}
-        for there, growth in here.missing(live):
+        for there, known in _so_far(here, watcher.earlier, live):
             here = there
-            yield here, growth
+            yield here, known
         async for batch in watcher.batches():
             if watcher.is_behind:
                 watcher.caught_up()
@@ -94,6 +94,15 @@ async def followed(
                     yield here, event
 
 
+def _so_far(here: Place, earlier: Sequence[TurnEvent], live: Message) -> Iterator[tuple[Place, TurnEvent]]:
+    """Yield what happened to an answer before it was followed: first what left the window for it."""
+    for event in earlier:
+        if (after := _after(here, event, {})) is not None:
+            here = after
+            yield here, event
+    yield from here.missing(live)
+
+
 def _after(here: Place, event: TurnEvent, calls: dict[str, int]) -> Place | None:
     """Return the place once an event is sent, ``None`` for one that is not for those who follow an answer.
 
@@ -104,6 +113,8 @@ def _after(here: Place, event: TurnEvent, calls: dict[str, int]) -> Place | None
             return here.after(event)
         case ToolCallChanged(call=call):
             return here.with_call(calls.setdefault(call.id, len(calls)), is_over=call.result is not None)
+        case WindowCleaned(message_id=here.message_id, receipt=receipt) if not receipt.undone:
+            return None if here.knows(receipt) else here.after(event)
         case TurnProgressed() | WindowCleaned() | SummarySkipped() | ContextChanged():
             return here
         case _:

@@ -1,8 +1,16 @@
 import asyncio
 
-from brim.core.events import QueueChanged, ReasoningAdded, TextAdded, TurnProgressed
+from brim.core.events import (
+    QueueChanged,
+    ReasoningAdded,
+    SummarySkipped,
+    TextAdded,
+    TurnFinished,
+    TurnProgressed,
+    TurnStarted,
+)
 from brim.core.hub import Hub
-from brim.core.types import QueuedPrompt
+from brim.core.types import Message, QueuedPrompt
 
 
 def text(value, message="a", session="s"):
@@ -92,3 +100,17 @@ async def test_a_waiting_watcher_wakes():
     await asyncio.sleep(0)
     hub.publish(text("a"))
     assert await task == [text("a")]
+
+
+async def test_who_comes_later_finds_what_became_of_the_window_for_the_turn_that_runs():
+    hub = Hub()
+    prompt, answer = Message(role="user"), Message(role="assistant")
+    skipped = SummarySkipped(session_id="s", sentence="Too long.")
+    hub.publish(skipped)
+    assert hub.subscribe("s").earlier == ()
+    hub.publish(TurnStarted(session_id="s", prompt=prompt, answer=answer))
+    hub.publish(skipped)
+    assert hub.subscribe("s").earlier == (skipped,)
+    assert hub.subscribe("other").earlier == hub.subscribe(None).earlier == ()
+    hub.publish(TurnFinished(session_id="s", answer=answer))
+    assert hub.subscribe("s").earlier == ()
