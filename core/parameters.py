@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 """How much a model thinks before it answers, in the words of OpenAI's API."""
+
+Text = Annotated[str, Field(min_length=0)]
+"""Text that can be written: what has a bound is checked for halves of characters (lone surrogates)."""
+
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 class Parameters(BaseModel):
@@ -22,9 +27,9 @@ class Parameters(BaseModel):
     top_p: float | None = Field(default=None, ge=0, le=1)
     max_tokens: int | None = Field(default=None, gt=0)
     """The longest answer, in tokens."""
-    stop: tuple[str, ...] = ()
+    stop: tuple[Text, ...] = ()
     """Texts at which the answer ends."""
-    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
+    seed: Seed | None = None
     reasoning_effort: Effort | None = None
 
     def over(self, other: Parameters) -> Parameters:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from brim.core.parameters import Effort, Parameters
+from brim.core.parameters import Effort, Parameters, Seed, Text
 from brim.core.types import AgentContext, Message
 from brim.serve.faults import RefusedCallError
 
@@ -24,7 +24,7 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     type: str = Field(max_length=40)
-    text: str = ""
+    text: Text = ""
 
 
 class Spoken(BaseModel):
@@ -33,7 +33,7 @@ class Spoken(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[Part] | None = None
+    content: Text | list[Part] | None = None
 
     @property
     def text(self) -> str:
@@ -60,7 +60,7 @@ class ResponseFormat(BaseModel):
 
 
 class Completion(BaseModel):
-    """A request as OpenAI's clients send it. Wishes that change nothing but the style of an answer are passed over."""
+    """A request as OpenAI's clients send it."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -72,8 +72,8 @@ class Completion(BaseModel):
     top_p: float | None = Field(default=None, ge=0, le=1)
     max_tokens: int | None = Field(default=None, gt=0)
     max_completion_tokens: int | None = Field(default=None, gt=0)
-    stop: str | list[str] | None = None
-    seed: int | None = None
+    stop: Text | list[Text] | None = None
+    seed: Seed | None = None
     reasoning_effort: Effort | None = None
     n: int | None = None
     tools: list[Any] | None = None
@@ -81,6 +81,11 @@ class Completion(BaseModel):
     response_format: ResponseFormat | None = None
     logprobs: bool | None = None
     modalities: list[str] | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    logit_bias: dict[str, Any] | None = None
+    prediction: Any = None
+    verbosity: str | None = None
 
     def parameters(self) -> Parameters:
         """Return the parameters of the request."""
@@ -95,8 +100,8 @@ class Completion(BaseModel):
         )
 
     def of_the_caller(self) -> str:
-        """Return all that the caller says to the model. Raises `RefusedCallError` as `context` does."""
-        return "\n\n".join(one.text for one in self.messages if one.role != "assistant")
+        """Return all that the caller says to the model, also as the model's. Raises `RefusedCallError` as `context` does."""
+        return "\n\n".join(one.text for one in self.messages)
 
     def context(self, system_prompt: str) -> AgentContext:
         """Return what the agent is asked.
@@ -133,4 +138,8 @@ class Completion(BaseModel):
             return "Agents here tell no logprobs."
         if self.modalities and self.modalities != ["text"]:
             return "Answers here are text: modalities can only be text."
+        if self.frequency_penalty or self.presence_penalty or self.logit_bias:
+            return "Agents here weigh no tokens: there are no penalties and no logit_bias."
+        if self.prediction is not None or self.verbosity not in (None, "medium"):
+            return "Agents here take no prediction and no verbosity."
         return ""

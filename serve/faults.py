@@ -64,6 +64,11 @@ _CODES = {
     "rate_limit": "rate_limit_exceeded",
 }
 """What OpenAI's clients know kinds of errors by, where that is another word."""
+_WORDS = {
+    "string_pattern_mismatch": "there is no text in it",
+    "string_unicode": "it holds half of a character (a lone surrogate)",
+}
+"""What is said of a wrong field instead of pydantic's words."""
 _STORE_RETRY_S = 5
 _PROVIDER_RETRY_S = 5
 """When to ask a provider again that did not say when, in seconds."""
@@ -192,7 +197,14 @@ async def _on_bad_input(request: Request, error: Exception) -> JSONResponse:
 def in_words(errors: Iterable[Any]) -> str:
     """Return what is wrong with a request's fields as one sentence, without what was sent."""
     said = [
-        ": ".join(part for part in (".".join(str(part) for part in _named(each["loc"])), each["msg"]) if part)
+        ": ".join(
+            part
+            for part in (
+                ".".join(str(part) for part in _named(each["loc"])),
+                _WORDS.get(each["type"], each["msg"]),
+            )
+            if part
+        )
         for each in errors
     ]
     return visible_line(f"The request is not right: {'; '.join(said)}"[:_LONGEST_DETAIL]) + "."

@@ -73,6 +73,10 @@ class Metrics:
         """Count a suspicious text."""
         self._suspicious.labels(kind).inc()
 
+    def moderated(self) -> None:
+        """Count a text that the moderation did not let through."""
+        self._suspicious.labels("moderation").inc()
+
     async def watch(self, manager: SessionManager) -> None:
         """Count what happens in all sessions, until they are closed."""
         with manager.subscribe() as watcher:

@@ -106,6 +106,8 @@ class Service:
                 503, "The text cannot be checked now.", kind="moderation", retry_after_s=_RETRY_S
             ) from error
         if flags:
+            self.metrics.moderated()
+            _log.warning("moderated text", extra={"owner": caller.name, "kinds": flags, "chars": len(text)})
             said = ", ".join(flags)
             raise RefusedCallError(422, f"The text is not let through: {said}.", kind="moderation")
 

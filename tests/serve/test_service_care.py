@@ -73,6 +73,16 @@ async def test_what_is_suspicious_is_counted_and_let_through_unless_it_is_blocke
             await client.post(
                 "/v1/chat/completions", json={"model": "m", "messages": [{"role": "user", "content": text}]}
             ),
+            await client.post(
+                "/v1/chat/completions",
+                json={
+                    "model": "m",
+                    "messages": [
+                        {"role": "assistant", "content": text},
+                        {"role": "user", "content": "Go on."},
+                    ],
+                },
+            ),
         ):
             assert refused.status_code == 422 and "not let through" in refused.json()["error"]["sentence"]
         assert len(await service.manager.transcript(session)) == 2
@@ -94,6 +104,7 @@ async def test_moderation_comes_before_the_model_and_is_not_passed_over_when_it_
         assert (await asked("hello")).status_code == 200
         flagged = await asked("hit me")
         assert flagged.status_code == 422 and "violence" in flagged.text
+        assert 'agent_suspicious_total{kind="moderation"} 1.0' in await _metrics(client)
         failed = await asked("down")
         assert failed.status_code == 503 and "retry-after" in failed.headers
         assert [context.input for context in agent.contexts] == ["hello"]
