@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -111,11 +110,8 @@ class AnthropicAgent(ServerAgent[AnthropicServer]):
         )
         self.cache_holds_s = CACHE_HOLDS_S if self._server.is_own else None
 
-    async def process_stream(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
-        """Answer ``context.input`` as it comes."""
-        async with aclosing(stream_messages(self._server, self.config, context)) as events:
-            async for event in events:
-                yield event
+    def _answer(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
+        return stream_messages(self._server, self.config, context)
 
     async def count_next(self, context: AgentContext) -> Counted | None:
         """Return what the server counts; ``None`` where it does not count prompts.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -178,12 +179,21 @@ def redacted(text: str, key: SecretStr | None, secrets: tuple[SecretStr, ...] = 
 
     Of a secret such as ``Bearer abc`` each word counts.
     """
-    words = {key.get_secret_value()} if key else set()
-    words |= {word for secret in secrets for word in secret.get_secret_value().split() if len(word) >= 8}
-    for word in sorted(words, key=len, reverse=True):
+    for word in sorted(_spellings(key, secrets), key=len, reverse=True):
         if len(word) >= 4:
             text = text.replace(word, "[key]")
     return _KEY_LIKE.sub("[key]", text)
+
+
+def spellings(asked: Asked) -> set[str]:
+    """Return the words that a server may echo of what it was asked with, and must not be shown."""
+    return _spellings(asked.key, asked.secrets)
+
+
+def _spellings(key: SecretStr | None, secrets: tuple[SecretStr, ...]) -> set[str]:
+    words = {key.get_secret_value()} if key else set()
+    words |= {word for secret in secrets for word in secret.get_secret_value().split() if len(word) >= 8}
+    return words | {quote(word, safe="") for word in words}
 
 
 def _quoted(said: str, asked: Asked) -> str:

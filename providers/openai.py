@@ -137,12 +137,9 @@ class OpenAIAgent(ServerAgent[OpenAIServer]):
             config, server or OpenAIServer(config.base_url, config.api_key), owns_server=server is None
         )
 
-    async def process_stream(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
-        """Answer ``context.input`` as it comes."""
+    def _answer(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
         stream = stream_responses if self._server.takes_responses(self.model) else stream_chat
-        async with aclosing(stream(self._server, self.config, context)) as events:
-            async for event in events:
-                yield event
+        return stream(self._server, self.config, context)
 
     async def count_tokens(self, messages: Sequence[Message]) -> int | None:
         """Return what a llama.cpp server's own tokenizer counts, ``None`` for any other server."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from brim.core.agent import AgentInterface
+from brim.core.errors import AgentError
 from brim.core.events import StreamEvent
 from brim.core.types import AgentConfig, AgentContext, AgentResponse
 from brim.providers.answers import collect
+from brim.providers.keyless import KeylessAnswer
 from brim.providers.server import Server
 
 ServerT = TypeVar("ServerT", bound=Server[Any])
@@ -42,8 +46,21 @@ class ServerAgent(AgentInterface, Generic[ServerT]):
         return frozenset({"image"}) if self._server.sees(self.model) else frozenset()
 
     @abstractmethod
-    def process_stream(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
-        """Answer ``context.input`` as it comes."""
+    def _answer(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
+        """Return what the server answers, as it comes."""
+
+    async def process_stream(self, context: AgentContext) -> AsyncGenerator[StreamEvent, None]:
+        """Answer ``context.input`` as it comes, without the key that was sent."""
+        keyless = KeylessAnswer(partial(self._server.asked, self.model))
+        async with aclosing(self._answer(context)) as events:
+            try:
+                async for event in events:
+                    for told in keyless.take(event):
+                        yield told
+            except AgentError:
+                for told in keyless.rest():
+                    yield told
+                raise
 
     async def process(self, context: AgentContext) -> AgentResponse:
         """Answer ``context.input`` and return the whole answer."""

@@ -433,3 +433,12 @@ async def test_neither_the_key_nor_the_prompt_follows_a_redirect(
         with pytest.raises(errors.BadRequestError, match="sends requests on to another address"):
             await run(agent)
         assert not other.connections
+
+
+async def test_a_key_that_comes_back_in_an_answer_is_taken_out_of_it(
+    server: ScriptedServer, agent: AnthropicAgent
+) -> None:
+    server.play(messages("Your key is ", KEY[:9], f"{KEY[9:]} in", "deed. s"))
+    events = await run(agent)
+    assert text_of(events) == "Your key is [key] indeed. s"
+    assert KEY not in repr(events)

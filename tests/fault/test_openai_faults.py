@@ -141,6 +141,16 @@ async def test_a_refused_key(server: ScriptedServer, agent: OpenAIAgent) -> None
     assert error.status == 401
 
 
+async def test_a_key_that_comes_back_in_an_answer_is_taken_out_of_it(
+    server: ScriptedServer, agent: OpenAIAgent
+) -> None:
+    thought = chat_chunk({"reasoning_content": f"I was sent {KEY}."})
+    server.play(chat("Your key is ", KEY[:9], f"{KEY[9:]} in", "deed. s", before=[thought]))
+    events = await run(agent)
+    assert text_of(events) == "Your key is [key] indeed. s"
+    assert KEY not in repr(events)
+
+
 async def test_a_key_that_looks_like_no_key_is_taken_out_of_what_is_quoted(server: ScriptedServer) -> None:
     agent = make(server, api_key=SecretStr("hunter22"))
     server.play(refusal(401, {"error": "unknown token hunter22"}))
