@@ -263,7 +263,15 @@ class BrimApp(App[None]):
         self.tell("Ctrl+C copies what is selected. Ctrl+Q quits.")
 
     def tell(self, sentence: str, *, is_error: bool = False) -> None:
-        """Show a sentence for a while; its text is never read as markup."""
+        """Show a sentence for a while, in place of the one before unless that told of an error.
+
+        The text is never read as markup.
+        """
+        for earlier in [one for one in self._notifications if one.severity == "information"]:
+            self._unnotify(earlier, refresh=False)
+        for holder in self.screen.query("ToastHolder"):
+            if holder.query(".-information"):
+                holder.remove()
         self.notify(visible(sentence), severity="error" if is_error else "information", markup=False)
 
 

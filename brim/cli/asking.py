@@ -139,6 +139,7 @@ class _Asking:
         try:
             self._check_length(manager)
             session = await self._session(manager)
+            await _say_what_is_not_taken(manager, session)
             if self._question.cache:
                 await _say_what_is_not_kept(manager, session)
             if not self._question.as_json:
@@ -283,8 +284,13 @@ class _Asking:
             return self._code
         if answer.failure is not None:
             complain(answer.failure.sentence, answer.failure.hint)
-        elif not self._question.as_json and (why := stop_words(answer)):
-            complain(f"The answer ends here: {why}.")
+        elif not self._question.as_json:
+            if why := stop_words(answer):
+                complain(f"The answer ends here: {why}.")
+            if answer.from_cache:
+                complain(
+                    "This answer was kept from an earlier request: nobody was asked, and nothing is paid."
+                )
         return DONE if answer.status is Status.COMPLETE else FAILED
 
 
@@ -294,6 +300,15 @@ def _cleaned(receipt: CleanupReceipt) -> str:
         if ids:
             done.append(f"{len(ids)} message{'' if len(ids) == 1 else 's'} {what}")
     return f"Cleanup: {', '.join(done)}, ~{receipt.before_tokens:,} → ~{receipt.after_tokens:,} tokens."
+
+
+async def _say_what_is_not_taken(manager: SessionManager, session: Session) -> None:
+    """Say which of the session's parameters the model does not take, so that they are left out."""
+    if given := session.parameters.given():
+        taken = await manager.tuning.taken(session.model)
+        for name in sorted(given.keys() - taken):
+            option = name.replace("_", "-")
+            complain(f"{session.model} does not take {option}: it is left out.")
 
 
 async def _say_what_is_not_kept(manager: SessionManager, session: Session) -> None:

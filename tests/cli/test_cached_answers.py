@@ -117,3 +117,10 @@ def test_arguments_have_a_longest_length_and_what_is_piped_in_has_none() -> None
     assert here_json("sessions") == []
     assert brim(*ask, "x" * 9_999, text="y" * 50_000).returncode == 0
     assert brim(*ask, "x" * 10_001, env={"BRIM_MAX_INPUT_CHARS": "0"}).returncode == 0
+
+
+def test_an_answer_that_was_kept_is_marked_as_such() -> None:
+    first, again = brim(*ASK, "one"), brim(*ASK, "one")
+    assert first.stdout == again.stdout
+    assert "kept from an earlier request" not in first.stderr
+    assert "kept from an earlier request" in again.stderr

@@ -106,3 +106,11 @@ def test_a_persona_that_is_not_there_ends_the_app_with_the_sentence() -> None:
     done = brim("last", "--persona", "x")
     assert done.returncode == 2
     assert "leave SESSION out" in done.stderr
+
+
+def test_a_parameter_that_the_model_does_not_take_is_told_of() -> None:
+    asked = brim("ask", *ECHO, "--temperature", "0.3", "--top-p", "1", "hi")
+    assert asked.returncode == 0
+    for name in ("temperature", "top-p"):
+        assert f"does not take {name}: it is left out." in asked.stderr
+    assert "does not take" not in brim("ask", *ECHO, "hi").stderr

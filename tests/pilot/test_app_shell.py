@@ -392,3 +392,12 @@ async def test_keys_that_come_all_at_once_take_effect_in_their_order(tmp_path: P
             app.simulate_key(key)
         await wait_until(pilot, lambda: typed)
         assert typed == ["abc"]
+
+
+async def test_a_new_word_takes_the_place_of_the_one_before_and_an_error_stays(tmp_path: Path) -> None:
+    async with brim(tmp_path, Plain()) as (app, _):
+        for number in range(3):
+            app.tell(f"It is {number} now.")
+        app.tell("It is broken.", is_error=True)
+        app.tell("It is 3 now.")
+        assert toasts(app) == ["It is broken.", "It is 3 now."]

@@ -576,3 +576,41 @@ async def test_keys_that_come_all_at_once_filter_the_settings(paths: Paths) -> N
             app.simulate_key(key)
         await wait_until(pilot, lambda: screen.narrowing.value == "theme")
         await wait_until(pilot, lambda: set(screen._rows) >= {"theme"} and len(screen._rows) < 5)
+
+
+async def test_a_provider_whose_test_failed_is_saved_with_a_word_about_it(paths: Paths) -> None:
+    async with ScriptedServer() as server, app_on(paths) as (app, pilot):
+        server.pages["/v1/models"] = lambda _: refusal(401, {"error": {"message": "no such key"}})
+        await pilot.press("f10")
+        await opens(app, pilot, SettingsScreen)
+        await sees(app, pilot, "Add a provider")
+        await pilot.press(*"add", "enter")
+        await take(app, pilot, "chat")
+        await opens(app, pilot, ProviderScreen)
+        await pilot.press("w", "tab", "tab")
+        await type_in(pilot, server.openai_url)
+        await pilot.press("tab", "tab")
+        await type_in(pilot, "sk-0123456789")
+        await pilot.press("ctrl+t")
+        await says(app, pilot, "refused the key")
+        await pilot.press("ctrl+s")
+        await wait_until(pilot, lambda: isinstance(app.screen, SettingsScreen), "the settings again")
+        await says(app, pilot, "w is saved, but its test has failed:")
+
+
+async def test_a_provider_typed_all_at_once_has_each_word_in_its_field(paths: Paths) -> None:
+    async with app_on(paths) as (app, pilot):
+        await pilot.press("f10")
+        await opens(app, pilot, SettingsScreen)
+        await sees(app, pilot, "Add a provider")
+        await pilot.press(*"add", "enter")
+        await take(app, pilot, "chat")
+        form = await opens(app, pilot, ProviderScreen)
+        place, key = "http://127.0.0.1:9/v1", "sk-0123456789"
+        for one in ("w", "tab", "tab", *place, "tab", "tab", *key):
+            app.simulate_key(one)
+        values = {name: form.query_one(f"#provider-{name}", Input) for name in ("name", "url", "entry")}
+        await wait_until(pilot, lambda: values["entry"].value == key, "the key in its field")
+        assert (values["name"].value, values["url"].value) == ("w", place)
+        await sees(app, pilot, "•" * len(key))
+        assert key not in screen_text(app)

@@ -22,7 +22,7 @@ from brim.core.text import visible_line
 from brim.tui.behind import work_behind
 from brim.tui.screens.deciding import DecidingScreen
 from brim.tui.screens.picker import Choice
-from brim.tui.widgets.lines import Line
+from brim.tui.widgets.lines import Line, OneOf
 
 if TYPE_CHECKING:
     from brim.core.reached import Reached
@@ -84,6 +84,8 @@ class ProviderScreen(ModalScreen[str | None]):
         self._kind = cast("Kind", kind or (self._provider.kind if self._provider else "openai"))
         self._key = preferences.key_place(self._provider) if self._provider is not None else ""
         self._begun: ProviderDraft | None = None
+        self._failed: tuple[ProviderDraft, str] | None = None
+        """What was tested last and failed, and why."""
 
     def compose(self) -> ComposeResult:
         """A box with a line for each field, and what the last test showed."""
@@ -102,7 +104,7 @@ class ProviderScreen(ModalScreen[str | None]):
                 )
             with Horizontal(classes="row"):
                 yield Label("Protocol")
-                yield Select(_KINDS, value=self._kind, allow_blank=False, compact=True, id="provider-kind")
+                yield OneOf(_KINDS, value=self._kind, allow_blank=False, compact=True, id="provider-kind")
             with Horizontal(classes="row"):
                 yield Label("Address")
                 yield Line(
@@ -113,7 +115,7 @@ class ProviderScreen(ModalScreen[str | None]):
                 )
             with Horizontal(classes="row"):
                 yield Label("Key from")
-                yield Select(
+                yield OneOf(
                     self._places(has_keyring=True),
                     value=self._first_place,
                     allow_blank=False,
@@ -216,11 +218,12 @@ class ProviderScreen(ModalScreen[str | None]):
         work_behind(self, self._test, group="do", exclusive=True)
 
     async def _test(self) -> None:
-        draft = self._draft
+        draft, self._failed = self._draft, None
         self._tell(f"Asking {visible_line(without_secrets(draft.base_url))} …")
         try:
             reached = await self._preferences.try_out(draft)
         except BrimError as error:
+            self._failed = draft, error.sentence
             self._tell(f"{error.sentence} {error.hint}".strip(), kind="error")
             return
         self._tell(_words(reached, has_key=draft.key_place is not KeyPlace.NONE), kind="good")
@@ -242,7 +245,10 @@ class ProviderScreen(ModalScreen[str | None]):
         except BrimError as error:
             self._tell(f"{error.sentence} {error.hint}".strip(), kind="error")
             return
-        saved = f"{draft.name} is saved and can be used: in the chat, F4 chooses one of its models."
+        if self._failed is not None and self._failed[0] == draft:
+            saved = f"{draft.name} is saved, but its test has failed: {self._failed[1]}"
+        else:
+            saved = f"{draft.name} is saved and can be used: in the chat, F4 chooses one of its models."
         self.dismiss(f"{saved} {key}".strip())
 
     def _remove(self) -> None:

@@ -71,7 +71,7 @@ def header(
         name, style = "You", inks.user
     elif message.role == "assistant":
         model = visible_line(message.model or "")
-        name, style = model.rpartition(":")[2] or "Assistant", inks.assistant
+        name, style = model.partition(":")[2] or model or "Assistant", inks.assistant
     else:
         name, style = message.role.capitalize(), inks.markdown.dim + Style(bold=True)
     right = [] if live else _figures(message)
