@@ -395,9 +395,11 @@ async def test_keys_that_come_all_at_once_take_effect_in_their_order(tmp_path: P
 
 
 async def test_a_new_word_takes_the_place_of_the_one_before_and_an_error_stays(tmp_path: Path) -> None:
-    async with brim(tmp_path, Plain()) as (app, _):
+    async with brim(tmp_path, Plain()) as (app, pilot):
         for number in range(3):
             app.tell(f"It is {number} now.")
+            await wait_until(pilot, lambda said=number: toasts(app) == [f"It is {said} now."])
         app.tell("It is broken.", is_error=True)
+        await wait_until(pilot, lambda: "It is broken." in toasts(app))
         app.tell("It is 3 now.")
-        assert toasts(app) == ["It is broken.", "It is 3 now."]
+        await wait_until(pilot, lambda: toasts(app) == ["It is broken.", "It is 3 now."])
