@@ -175,6 +175,7 @@ class LeasedStore(TableStore):
         usual_s = pause_s = self._lease_s * RENEWAL
         while True:
             await asyncio.sleep(pause_s)
+            self._outages.asked()
             try:
                 if self._leased:
                     renew = partial(leases.renew, tuple(self._leased), self._id, self._lease_s)
@@ -182,6 +183,7 @@ class LeasedStore(TableStore):
                 else:
                     await self._connections.read(_nothing)
             except StoreUnreachableError:
+                self._outages.failed()
                 pause_s = min(_RETRY_S, usual_s)
             except StoreError as error:
                 _log.warning("the leases cannot be renewed: %s", error.sentence)

@@ -33,6 +33,7 @@ def test_leases_that_ended_while_the_server_was_away_are_spared_as_long_as_a_lea
     seen = Outages(30)
     clock.now += 7.5
     seen.heard()
+    seen.asked()
     clock.now += 60
     assert seen.spared_s() == 60  # also by those who ask before anybody has heard it again
     seen.heard()
@@ -41,6 +42,28 @@ def test_leases_that_ended_while_the_server_was_away_are_spared_as_long_as_a_lea
         seen.heard()
         assert seen.spared_s() == 60 + since_s
     clock.now = 1_067.5 + 30
+    assert seen.spared_s() == 0
+
+
+def test_a_server_that_cannot_be_reached_is_away(clock):
+    seen = Outages(30)
+    for _ in range(40):
+        clock.now += 0.5
+        seen.asked()
+        seen.failed()
+    assert seen.spared_s() == 20
+    seen.heard()
+    assert seen.spared_s() == 20
+
+
+def test_that_this_process_was_slow_is_no_outage(clock):
+    seen = Outages(30)
+    clock.now += 60
+    assert seen.spared_s() == 0
+    seen.asked()
+    clock.now += 5
+    assert seen.spared_s() == 0
+    seen.heard()
     assert seen.spared_s() == 0
 
 
