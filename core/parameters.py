@@ -27,7 +27,7 @@ class Parameters(BaseModel):
     top_p: float | None = Field(default=None, ge=0, le=1)
     max_tokens: int | None = Field(default=None, gt=0)
     """The longest answer, in tokens."""
-    stop: tuple[Text, ...] = ()
+    stop: tuple[str, ...] = ()
     """Texts at which the answer ends."""
     seed: Seed | None = None
     reasoning_effort: Effort | None = None

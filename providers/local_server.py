@@ -17,6 +17,7 @@ import os
 import resource
 import signal
 import sys
+import time
 import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import xllamacpp
+
+_LOG_S = 0.5
+"""What the library says it writes in a thread of its own, which an end at once would cut off; in seconds."""
 
 NICENESS = 5
 """How far the model steps back for everything else that wants the processor."""
@@ -73,6 +77,7 @@ def main() -> None:
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()
+        time.sleep(_LOG_S)
         os._exit(1)
     os._exit(0)
 

@@ -128,11 +128,11 @@ class Service:
     async def ended(self, answer: Message, caller: Caller) -> None:
         """Count an answer that belongs to no session, and give its place back."""
         self.metrics.ended(answer)
+        await self._count(answer, caller)
         try:
             await self.manager.budgets.count(answer)
         except StoreError as error:
             _log.error("what an answer took is missing in the day's sum: %s", error.sentence)
-        await self._count(answer, caller)
 
     async def _count(self, answer: Message, caller: Caller) -> None:
         log_turn(answer, caller.name)

@@ -44,7 +44,6 @@ CREATED = [
     b'{"parameters": {"max_tokens": 0}}',
     b'{"parameters": {"max_tokens": 1e99}}',
     b'{"parameters": {"stop": "x"}}',
-    b'{"parameters": {"stop": ["\\ud800"]}}',
     b'{"parameters": {"seed": 9223372036854775808}}',
     b'{"title": "\\ud800"}',
     b'{"system_prompt": "\\ud800"}',
